@@ -1,0 +1,37 @@
+package sinks
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/edgesluice/sluice/sqlfn/diag"
+	"github.com/edgesluice/sluice/sqlfn/param"
+)
+
+// Driver declares a kind of sink.
+type Driver struct {
+	Name string // key of the action, lower case
+	Doc  param.Text
+	New  func() Sink
+}
+
+var drivers = map[string]*Driver{}
+
+// Register adds a driver; it panics on a duplicate.
+func Register(d *Driver) {
+	if drivers[d.Name] != nil {
+		panic("sinks: " + d.Name + " registered twice")
+	}
+	drivers[d.Name] = d
+}
+
+// Lookup finds a driver by its name.
+func Lookup(name string) (*Driver, error) {
+	if d := drivers[name]; d != nil {
+		return d, nil
+	}
+	return nil, diag.New(diag.Exec, "sink %s is not defined", name).WithHint(diag.DidYouMean(name, Names()))
+}
+
+// Names returns the registered types, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(drivers)) }

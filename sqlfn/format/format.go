@@ -1,0 +1,77 @@
+// Package format turns payload bytes into rows and rows into payload bytes:
+// json, delimited, binary, urlencoded, protobuf.
+package format
+
+import (
+	"strings"
+
+	"github.com/edgesluice/sluice/sqlfn/diag"
+	"github.com/edgesluice/sluice/sqlfn/param"
+	"github.com/edgesluice/sluice/sqlfn/row"
+)
+
+// Config is what a stream or sink says about its format.
+type Config struct {
+	Schema    *row.Schema // wanted columns; Open: unknown keys go to Row.Rest
+	Declared  *row.Schema // all declared columns in order, nil if schemaless (delimited names columns by it)
+	Strict    bool        // STRICT_VALIDATION
+	Delimiter string      // default ","
+	SchemaID  string
+	HasHeader bool
+	Fields    []string // order of columns for delimited
+	IntWhole  bool     // useInt64ForWholeNumber: whole JSON numbers become BIGINT on schemaless streams
+}
+
+// Decoder turns one payload into rows. It is compiled for one schema and used
+// by one goroutine.
+type Decoder interface {
+	// Decode appends the rows of p to into.Rows. Values may share the memory of
+	// p, which is never written again. On an error no row of p is appended.
+	Decode(p []byte, into *row.Batch) error
+}
+
+// Encoder turns rows into one payload.
+type Encoder interface {
+	// EncodeRow appends one row, as sent with sendSingle.
+	EncodeRow(dst []byte, s *row.Schema, r *row.Row) ([]byte, error)
+	// EncodeRows appends a list of rows.
+	EncodeRows(dst []byte, s *row.Schema, rs []row.Row) ([]byte, error)
+}
+
+// Format is a pair of codecs.
+type Format struct {
+	Name       string
+	Doc        param.Text
+	NewDecoder func(Config) (Decoder, error)
+	NewEncoder func(Config) (Encoder, error)
+}
+
+var formats = map[string]*Format{}
+
+// Register adds a format; it panics on a duplicate.
+func Register(f *Format) {
+	if formats[f.Name] != nil {
+		panic("format: " + f.Name + " registered twice")
+	}
+	formats[f.Name] = f
+}
+
+// Lookup finds a format by name in any case; "" is json.
+func Lookup(name string) (*Format, error) {
+	if name == "" {
+		name = "json"
+	}
+	if f := formats[strings.ToLower(name)]; f != nil {
+		return f, nil
+	}
+	return nil, diag.New(diag.Exec, "format type %s not supported", name).WithHint(diag.DidYouMean(name, Names()))
+}
+
+// Names returns the names of all formats.
+func Names() []string {
+	var ns []string
+	for n := range formats {
+		ns = append(ns, n)
+	}
+	return ns
+}
