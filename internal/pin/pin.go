@@ -3,7 +3,6 @@ import (
  _ "github.com/taosdata/driver-go/v3/taosWS"
  _ "github.com/edgexfoundry/go-mod-messaging/v3/messaging"
  _ "golang.org/x/term"
- _ "honnef.co/go/tools/cmd/staticcheck"
  _ "github.com/prometheus/client_golang/prometheus/promhttp"
  _ "github.com/labstack/echo/v4/middleware"
  _ "github.com/edgexfoundry/app-functions-sdk-go/v3/pkg"
