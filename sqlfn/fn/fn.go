@@ -33,6 +33,9 @@ type Ctx struct {
 	RowNumber int64            // 1.. within the batch
 	Hits      int64            // emissions of the rule so far
 	LastHit   int64            // ms of the last one, 0 if none
+
+	Sleep  func(time.Duration)                  // for delay(); nil: no waiting
+	Stored func(key string) (value.Value, bool) // for get_keyed_state(); nil: nothing is stored
 }
 
 // EvalFunc computes a scalar function. args is reused by the caller and must
@@ -82,8 +85,8 @@ type Example struct {
 	Rows string // JSON array of row objects that the function sees, for aggregates and analytics; Want is then the result after the last one
 }
 
-// Func is one function. Exactly one of Eval, NewAggregate, NewAnalytic,
-// Columns, Rows is set.
+// Func is one function. Exactly one of Eval, NewEval, NewAggregate,
+// NewAnalytic, Columns, Rows is set.
 type Func struct {
 	Name     string // lower case unless Exact
 	Aliases  []string
@@ -101,9 +104,16 @@ type Func struct {
 
 	Eval EvalFunc
 
+	// NewEval makes the code of one call site that remembers what it prepared
+	// for the last arguments: a compiled regular expression, a parsed pattern.
+	// NewRegistry derives Eval from it; see Bind.
+	NewEval func() EvalFunc
+
 	NewAggregate func() Aggregate
-	StarArg      bool // takes * as an argument: the row as an Object
-	RowArg       bool // the row as an Object is passed behind the written arguments
+	NewSliding   func() Aggregate // a form that is a Retracter, if NewAggregate's is not and one exists
+	StarArg      bool             // takes * as an argument: the row as an Object
+	StarMark     bool             // of * only the fact counts: TRUE is passed instead of the Object
+	RowArg       bool             // the row as an Object is passed behind the written arguments
 
 	NewAnalytic func() Analytic
 
@@ -120,6 +130,27 @@ type Func struct {
 	Check func(args []value.Value) error
 
 	sig signature
+}
+
+// Bind returns the code of one call site of a scalar function, with the NULL
+// rule applied and room of its own for what NewEval prepares. One goroutine at
+// a time may call it.
+func (f *Func) Bind() EvalFunc {
+	eval := f.Eval
+	if f.NewEval != nil {
+		eval = f.NewEval()
+	}
+	if f.Nulls == SeesNull {
+		return eval
+	}
+	return func(c *Ctx, args []value.Value) (value.Value, error) {
+		for i := range args {
+			if args[i].IsNull() {
+				return f.OnNull, nil
+			}
+		}
+		return eval(c, args)
+	}
 }
 
 // IsAggregate tells whether the function accumulates rows of a group.
@@ -147,6 +178,9 @@ func NewRegistry(fs ...*Func) *Registry {
 	r := &Registry{folded: map[string]*Func{}, exact: map[string]*Func{}}
 	for _, f := range fs {
 		f.sig = mustParseSig(f.Name, f.Sig)
+		if f.Eval == nil && f.NewEval != nil {
+			f.Eval = func(c *Ctx, args []value.Value) (value.Value, error) { return f.NewEval()(c, args) }
+		}
 		r.all = append(r.all, f)
 		for _, n := range append([]string{f.Name}, f.Aliases...) {
 			m := r.folded
