@@ -1,0 +1,324 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/edgesluice/sluice/sqlfn/ast"
+	"github.com/edgesluice/sluice/sqlfn/diag"
+	"github.com/edgesluice/sluice/sqlfn/fn"
+	"github.com/edgesluice/sluice/sqlfn/plan"
+	"github.com/edgesluice/sluice/sqlfn/row"
+	"github.com/edgesluice/sluice/sqlfn/timefmt"
+	"github.com/edgesluice/sluice/sqlfn/value"
+)
+
+var errDivZero = errors.New("divided by zero")
+
+// operation computes l op r for operands that are not NULL.
+type operation func(c *fn.Ctx, l, r value.Value) (value.Value, error)
+
+func unary(e *ast.Unary) (Func, error) {
+	x, err := Compile(e.X)
+	if err != nil {
+		return nil, err
+	}
+	if e.Op == "NOT" {
+		return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
+			v, err := x(c, r)
+			if err != nil || v.IsNull() {
+				return value.Value{}, err
+			}
+			if v.Kind() != value.Bool {
+				return value.Value{}, fmt.Errorf("NOT expects a boolean, but found %s", value.Describe(v))
+			}
+			return value.OfBool(!v.Bool()), nil
+		}, nil
+	}
+	return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
+		v, err := x(c, r)
+		if err != nil || v.IsNull() {
+			return value.Value{}, err
+		}
+		switch v.Kind() {
+		case value.Int:
+			return value.OfInt(-v.Int()), nil
+		case value.Float:
+			return value.OfFloat(-v.Float()), nil
+		}
+		return value.Value{}, fmt.Errorf("invalid operation -%s", value.Describe(v))
+	}, nil
+}
+
+func binary(e *ast.Binary) (Func, error) {
+	l, err := Compile(e.L)
+	if err != nil {
+		return nil, err
+	}
+	r, err := Compile(e.R)
+	if err != nil {
+		return nil, err
+	}
+	switch e.Op {
+	case "AND", "OR":
+		return logical(e.Op, l, r), nil
+	}
+	if f := columnAgainstNumber(e); f != nil {
+		return f, nil
+	}
+	op, nullResult := operationOf(e.Op)
+	if op == nil {
+		return nil, diag.At(diag.Plan, e.OpPos, "unknown operator %s", e.Op)
+	}
+	return func(c *fn.Ctx, rw *row.Row) (value.Value, error) {
+		a, err := l(c, rw)
+		if err != nil {
+			return value.Value{}, err
+		}
+		b, err := r(c, rw)
+		if err != nil {
+			return value.Value{}, err
+		}
+		if a.IsNull() || b.IsNull() {
+			return nullResult, nil
+		}
+		return op(c, a, b)
+	}, nil
+}
+
+// columnAgainstNumber is the shape of most filters: column > 30.
+func columnAgainstNumber(e *ast.Binary) Func {
+	s, ok := e.L.(*plan.Slot)
+	lit, ok2 := e.R.(*ast.Literal)
+	test := comparison(e.Op)
+	if !ok || !ok2 || !lit.Val.IsNumber() || test == nil {
+		return nil
+	}
+	slot, want := s.Index, lit.Val
+	wantF, _ := want.AsFloat()
+	return func(_ *fn.Ctx, r *row.Row) (value.Value, error) {
+		v := r.Col(slot)
+		switch v.Kind() {
+		case value.Float:
+			return value.OfBool(test.float(v.Float(), wantF)), nil
+		case value.Null:
+			return value.False, nil
+		}
+		return compare(e.Op, test, v, want)
+	}
+}
+
+// relation is one of the six comparisons, on an order and on floats (where NaN
+// is unequal to everything).
+type relation struct {
+	order func(c int) bool
+	float func(a, b float64) bool
+}
+
+func comparison(op ast.Op) *relation {
+	switch op {
+	case "=":
+		return &relation{func(c int) bool { return c == 0 }, func(a, b float64) bool { return a == b }}
+	case "!=":
+		return &relation{func(c int) bool { return c != 0 }, func(a, b float64) bool { return a != b }}
+	case "<":
+		return &relation{func(c int) bool { return c < 0 }, func(a, b float64) bool { return a < b }}
+	case "<=":
+		return &relation{func(c int) bool { return c <= 0 }, func(a, b float64) bool { return a <= b }}
+	case ">":
+		return &relation{func(c int) bool { return c > 0 }, func(a, b float64) bool { return a > b }}
+	case ">=":
+		return &relation{func(c int) bool { return c >= 0 }, func(a, b float64) bool { return a >= b }}
+	}
+	return nil
+}
+
+func compare(op ast.Op, rel *relation, a, b value.Value) (value.Value, error) {
+	switch {
+	case a.Kind() == value.Float && b.Kind() == value.Float:
+		return value.OfBool(rel.float(a.Float(), b.Float())), nil
+	case a.Kind() == value.Bool && op != "=" && op != "!=":
+		return value.Value{}, invalid(op, a, b)
+	case a.Kind() == value.Object || a.IsArray():
+		return value.Value{}, fmt.Errorf("%s is an invalid operation for %s", op, goType(a))
+	case a.Kind() == value.Time || b.Kind() == value.Time:
+		return compareTimes(op, rel, a, b)
+	}
+	c, ok := value.Compare(a, b)
+	if !ok {
+		if a.IsNumber() && b.IsNumber() { // NaN
+			return value.OfBool(op == "!="), nil
+		}
+		return value.Value{}, invalid(op, a, b)
+	}
+	return value.OfBool(rel.order(c)), nil
+}
+
+// compareTimes compares a datetime with a datetime, a number of epoch ms or a
+// text in one of the default formats.
+func compareTimes(op ast.Op, rel *relation, a, b value.Value) (value.Value, error) {
+	x, errA := timefmt.Of(a)
+	y, errB := timefmt.Of(b)
+	if errA != nil || errB != nil {
+		return value.Value{}, invalid(op, a, b)
+	}
+	return value.OfBool(rel.order(x.Compare(y))), nil
+}
+
+func goType(v value.Value) string {
+	if v.Kind() == value.Object {
+		return "map[string]interface {}"
+	}
+	return "[]interface {}"
+}
+
+func invalid(op ast.Op, a, b value.Value) error {
+	return fmt.Errorf("invalid operation %s %s %s", value.Describe(a), op, value.Describe(b))
+}
+
+// operationOf returns the operation and its result for a NULL operand.
+func operationOf(op ast.Op) (operation, value.Value) {
+	if rel := comparison(op); rel != nil {
+		return func(_ *fn.Ctx, a, b value.Value) (value.Value, error) { return compare(op, rel, a, b) }, value.False
+	}
+	switch op {
+	case "+", "-", "*", "/", "%":
+		return func(_ *fn.Ctx, a, b value.Value) (value.Value, error) { return Arithmetic(op, a, b) }, value.Value{}
+	case "&", "|", "^":
+		return func(_ *fn.Ctx, a, b value.Value) (value.Value, error) { return bitwise(op, a, b) }, value.False
+	}
+	return nil, value.Value{}
+}
+
+// Arithmetic computes a op b: int op int stays int and wraps, anything with a
+// float is float.
+func Arithmetic(op ast.Op, a, b value.Value) (value.Value, error) {
+	if a.Kind() == value.Int && b.Kind() == value.Int {
+		return intArithmetic(op, a.Int(), b.Int())
+	}
+	x, okA := a.AsFloat()
+	y, okB := b.AsFloat()
+	if !okA || !okB {
+		return value.Value{}, invalid(op, a, b)
+	}
+	if a.Kind() != value.Float && b.Kind() != value.Float {
+		return uintArithmetic(op, a.Uint(), b.Uint())
+	}
+	switch op {
+	case "+":
+		x += y
+	case "-":
+		x -= y
+	case "*":
+		x *= y
+	case "/":
+		if y == 0 {
+			return value.Value{}, errDivZero
+		}
+		x /= y
+	case "%":
+		if y == 0 {
+			return value.Value{}, errDivZero
+		}
+		x = math.Mod(x, y)
+	}
+	return value.OfFloat(x), nil
+}
+
+func intArithmetic(op ast.Op, a, b int64) (value.Value, error) {
+	switch op {
+	case "+":
+		a += b
+	case "-":
+		a -= b
+	case "*":
+		a *= b
+	default:
+		if b == 0 {
+			return value.Value{}, errDivZero
+		}
+		if op == "/" {
+			a /= b
+		} else {
+			a %= b
+		}
+	}
+	return value.OfInt(a), nil
+}
+
+// uintArithmetic is for readings above the int64 range.
+func uintArithmetic(op ast.Op, a, b uint64) (value.Value, error) {
+	switch op {
+	case "+":
+		a += b
+	case "-":
+		a -= b
+	case "*":
+		a *= b
+	default:
+		if b == 0 {
+			return value.Value{}, errDivZero
+		}
+		if op == "/" {
+			a /= b
+		} else {
+			a %= b
+		}
+	}
+	return value.OfUint(a), nil
+}
+
+func bitwise(op ast.Op, a, b value.Value) (value.Value, error) {
+	ints := a.Kind() == value.Int && b.Kind() == value.Int
+	bools := a.Kind() == value.Bool && b.Kind() == value.Bool
+	switch {
+	case ints && op == "&":
+		return value.OfInt(a.Int() & b.Int()), nil
+	case ints && op == "|":
+		return value.OfInt(a.Int() | b.Int()), nil
+	case ints && op == "^":
+		return value.OfInt(a.Int() ^ b.Int()), nil
+	case bools && op == "&":
+		return value.OfBool(a.Bool() && b.Bool()), nil
+	case bools && op == "|":
+		return value.OfBool(a.Bool() || b.Bool()), nil
+	}
+	return value.Value{}, invalid(op, a, b)
+}
+
+// logical is AND and OR with short circuit; a NULL operand makes the result
+// false, even NULL OR TRUE, as users of this dialect know it.
+func logical(op ast.Op, l, r Func) Func {
+	stop := op == "OR" // the left value that decides
+	return func(c *fn.Ctx, rw *row.Row) (value.Value, error) {
+		a, err := l(c, rw)
+		if err != nil {
+			return value.Value{}, err
+		}
+		if a.Kind() != value.Bool {
+			if a.IsNull() {
+				return value.False, nil
+			}
+			b, err := r(c, rw)
+			if err != nil {
+				return value.Value{}, err
+			}
+			return value.Value{}, invalid(op, a, b)
+		}
+		if a.Bool() == stop {
+			return a, nil
+		}
+		b, err := r(c, rw)
+		if err != nil {
+			return value.Value{}, err
+		}
+		if b.IsNull() {
+			return value.False, nil
+		}
+		if b.Kind() != value.Bool {
+			return value.Value{}, invalid(op, a, b)
+		}
+		return b, nil
+	}
+}
