@@ -47,6 +47,7 @@ type Status interface {
 // format, or Batch rows that need no decoding.
 type Message struct {
 	Payload []byte // never written again after delivery
+	Lines   bool   // Payload holds one document a line; a bad line loses only itself (format.DecodeLines)
 	Batch   *row.Batch
 	Meta    row.Meta
 	TS      int64       // arrival or event time, ms; 0: now
