@@ -1,0 +1,174 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// drivers holds conf keys: kind of source -> conf key -> properties.
+type drivers struct {
+	keys  map[string]map[string]map[string]any
+	props func(kind string) []string // declared properties of a kind of source
+}
+
+func (d drivers) declared(kind string) []string {
+	if d.props == nil {
+		return nil
+	}
+	return d.props(kind)
+}
+
+// add merges properties into a conf key. Names in any case are one.
+func (d drivers) add(kind, key string, props map[string]any) {
+	kind, key = strings.ToLower(kind), strings.ToLower(key)
+	if d.keys[kind] == nil {
+		d.keys[kind] = map[string]map[string]any{}
+	}
+	d.keys[kind][key] = merge(d.keys[kind][key], modern(spelled(props, d.declared(kind))))
+}
+
+// nested takes Sluice.Sources and checks the depth of both sections.
+func (d drivers) nested(sources, connections map[string]any) error {
+	for kind, v := range sources {
+		keys, ok := v.(map[string]any)
+		if !ok {
+			return fmt.Errorf("configuration: Sluice.Sources.%s must have conf keys below it, as in %s.default.server", kind, kind)
+		}
+		for key, p := range keys {
+			props, ok := p.(map[string]any)
+			if !ok {
+				return fmt.Errorf("configuration: Sluice.Sources.%s.%s must have properties below it, as in %s.default.%s", kind, key, kind, key)
+			}
+			// The environment was read before and wins.
+			set := d.keys[strings.ToLower(kind)][strings.ToLower(key)]
+			d.add(kind, key, merge(props, set))
+		}
+	}
+	for kind, v := range connections {
+		if _, ok := v.(map[string]any); !ok {
+			return fmt.Errorf("configuration: Sluice.Connections.%s must have names below it, as in %s.cloud.server", kind, kind)
+		}
+	}
+	return nil
+}
+
+// modern turns the list `servers` of older releases into `server`.
+func modern(props map[string]any) map[string]any {
+	list, ok := props["servers"]
+	if !ok {
+		return props
+	}
+	delete(props, "servers")
+	switch list := list.(type) {
+	case []any:
+		if len(list) > 0 {
+			props["server"] = fmt.Sprint(list[0])
+		}
+	case string:
+		first, _, _ := strings.Cut(list, ",")
+		props["server"] = strings.TrimSpace(first)
+	}
+	return props
+}
+
+// clientOptions are the keys of MessageBus.Optional, which the environment has
+// in capitals.
+var clientOptions = []string{"ClientId", "Username", "Password", "Qos", "KeepAlive", "Retained", "CleanSession", "AutoReconnect",
+	"ConnectTimeout", "SkipCertVerify", "CertFile", "KeyFile", "CaFile", "CertPEMBlock", "KeyPEMBlock", "CaPEMBlock"}
+
+// spelled gives properties their declared spelling; a name that is declared
+// nowhere is written small if it was all capitals.
+func spelled(props map[string]any, declared []string) map[string]any {
+	out := make(map[string]any, len(props))
+	for k, v := range props {
+		i := slices.IndexFunc(declared, func(n string) bool { return strings.EqualFold(n, k) })
+		switch {
+		case i >= 0:
+			k = declared[i]
+		case k == strings.ToUpper(k):
+			k = strings.ToLower(k)
+		}
+		if sub, ok := v.(map[string]any); ok && strings.EqualFold(k, "optional") {
+			v = spelled(sub, clientOptions)
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// SourceDefaults returns the properties of the conf key "default" of a kind of
+// source; the caller may change the map.
+func (c *Config) SourceDefaults(kind string) map[string]any {
+	return merge(nil, c.drivers.keys[strings.ToLower(kind)]["default"])
+}
+
+// ConfKeys returns the configured conf keys of a kind of source.
+func (c *Config) ConfKeys(kind string) map[string]map[string]any {
+	out := map[string]map[string]any{}
+	for key, props := range c.drivers.keys[strings.ToLower(kind)] {
+		out[key] = merge(nil, props)
+	}
+	return out
+}
+
+// Connections returns the configured shared connections as "kind.name".
+func (c *Config) Connections() map[string]map[string]any {
+	out := map[string]map[string]any{}
+	for kind, v := range c.connections {
+		names, _ := v.(map[string]any)
+		for name, p := range names {
+			if props, ok := p.(map[string]any); ok {
+				out[kind+"."+name] = modern(spelled(props, c.drivers.declared(kind)))
+			}
+		}
+	}
+	return out
+}
+
+// busDefaults makes the EdgeX MessageBus the default of edgex sources and
+// sinks; what EDGEX__DEFAULT__.. says wins.
+func (c *Config) busDefaults(secrets map[string]string) {
+	b := &c.Bus
+	if b.Host == "" {
+		return
+	}
+	props := map[string]any{"type": b.Type, "protocol": b.Protocol, "server": b.Host, "port": b.Port}
+	optional := spelled(merge(nil, b.Optional), clientOptions)
+	if b.AuthMode != "" && b.AuthMode != "none" {
+		for from, to := range map[string]string{"username": "Username", "password": "Password",
+			"clientcert": "CertPEMBlock", "clientkey": "KeyPEMBlock", "cacert": "CaPEMBlock"} {
+			if v := c.busSecret(secrets)[from]; v != "" {
+				optional[to] = v
+			}
+		}
+	}
+	if len(optional) > 0 {
+		props["optional"] = optional
+	}
+	set := c.drivers.keys["edgex"]["default"]
+	c.drivers.add("edgex", "default", merge(props, set))
+}
+
+// busSecret finds the credentials of the bus: the secret store's, or those of
+// Writable.InsecureSecrets with the name MessageBus.SecretName.
+func (c *Config) busSecret(stored map[string]string) map[string]string {
+	if len(stored) > 0 {
+		return stored
+	}
+	for _, v := range c.insecure {
+		entry, _ := v.(map[string]any)
+		name, _ := find(entry, "SecretName")
+		data, _ := find(entry, "SecretData")
+		if name != c.Bus.Secret {
+			continue
+		}
+		out := map[string]string{}
+		m, _ := data.(map[string]any)
+		for k, v := range m {
+			out[strings.ToLower(k)] = fmt.Sprint(v)
+		}
+		return out
+	}
+	return nil
+}
