@@ -61,6 +61,9 @@ func (e *Error) Error() string {
 	if e.Hint == "" {
 		return e.Msg
 	}
+	if strings.HasSuffix(e.Msg, ".") { // a text fixed by compatibility
+		return e.Msg + " " + e.Hint
+	}
 	return e.Msg + ", " + e.Hint
 }
 
