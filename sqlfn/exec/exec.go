@@ -8,15 +8,11 @@ import (
 
 	"github.com/edgesluice/sluice/sqlfn/fn"
 	"github.com/edgesluice/sluice/sqlfn/row"
-	"github.com/edgesluice/sluice/sqlfn/value"
 )
 
-// Ctx is what expressions may ask beside the row.
+// Ctx is what expressions may ask beside the row; the operators of a rule
+// share one.
 type Ctx = fn.Ctx
-
-// Expr is a compiled expression. It is used by one goroutine: it may keep
-// scratch memory between calls.
-type Expr func(c *Ctx, r *row.Row) (value.Value, error)
 
 // Emitter takes what an operator produces.
 type Emitter interface {
@@ -43,3 +39,9 @@ type Waker interface{ NextWake() (at int64, ok bool) }
 // EndOfTime is passed to Advance when a finite source has ended under event
 // time: everything that is held is released.
 const EndOfTime = math.MaxInt64
+
+// Timeless is embedded by operators to which time means nothing.
+type Timeless struct{}
+
+// Advance implements Operator.
+func (Timeless) Advance(int64, Emitter) error { return nil }

@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/edgesluice/sluice/sqlfn/ast"
 	"github.com/edgesluice/sluice/sqlfn/diag"
 	"github.com/edgesluice/sluice/sqlfn/fn"
 	"github.com/edgesluice/sluice/sqlfn/plan"
 	"github.com/edgesluice/sluice/sqlfn/row"
-	"github.com/edgesluice/sluice/sqlfn/timefmt"
 	"github.com/edgesluice/sluice/sqlfn/value"
 )
 
@@ -97,7 +97,7 @@ func columnAgainstNumber(e *ast.Binary) Func {
 	}
 	slot, want := s.Index, lit.Val
 	wantF, _ := want.AsFloat()
-	return func(_ *fn.Ctx, r *row.Row) (value.Value, error) {
+	return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
 		v := r.Col(slot)
 		switch v.Kind() {
 		case value.Float:
@@ -105,7 +105,7 @@ func columnAgainstNumber(e *ast.Binary) Func {
 		case value.Null:
 			return value.False, nil
 		}
-		return compare(e.Op, test, v, want)
+		return compare(c, e.Op, test, v, want)
 	}
 }
 
@@ -134,7 +134,7 @@ func comparison(op ast.Op) *relation {
 	return nil
 }
 
-func compare(op ast.Op, rel *relation, a, b value.Value) (value.Value, error) {
+func compare(c *fn.Ctx, op ast.Op, rel *relation, a, b value.Value) (value.Value, error) {
 	switch {
 	case a.Kind() == value.Float && b.Kind() == value.Float:
 		return value.OfBool(rel.float(a.Float(), b.Float())), nil
@@ -143,23 +143,23 @@ func compare(op ast.Op, rel *relation, a, b value.Value) (value.Value, error) {
 	case a.Kind() == value.Object || a.IsArray():
 		return value.Value{}, fmt.Errorf("%s is an invalid operation for %s", op, goType(a))
 	case a.Kind() == value.Time || b.Kind() == value.Time:
-		return compareTimes(op, rel, a, b)
+		return compareTimes(op, rel, c.Loc, a, b)
 	}
-	c, ok := value.Compare(a, b)
+	order, ok := value.Compare(a, b)
 	if !ok {
 		if a.IsNumber() && b.IsNumber() { // NaN
 			return value.OfBool(op == "!="), nil
 		}
 		return value.Value{}, invalid(op, a, b)
 	}
-	return value.OfBool(rel.order(c)), nil
+	return value.OfBool(rel.order(order)), nil
 }
 
 // compareTimes compares a datetime with a datetime, a number of epoch ms or a
 // text in one of the default formats.
-func compareTimes(op ast.Op, rel *relation, a, b value.Value) (value.Value, error) {
-	x, errA := timefmt.Of(a)
-	y, errB := timefmt.Of(b)
+func compareTimes(op ast.Op, rel *relation, loc *time.Location, a, b value.Value) (value.Value, error) {
+	x, errA := Time(a, nil, loc)
+	y, errB := Time(b, nil, loc)
 	if errA != nil || errB != nil {
 		return value.Value{}, invalid(op, a, b)
 	}
@@ -180,7 +180,7 @@ func invalid(op ast.Op, a, b value.Value) error {
 // operationOf returns the operation and its result for a NULL operand.
 func operationOf(op ast.Op) (operation, value.Value) {
 	if rel := comparison(op); rel != nil {
-		return func(_ *fn.Ctx, a, b value.Value) (value.Value, error) { return compare(op, rel, a, b) }, value.False
+		return func(c *fn.Ctx, a, b value.Value) (value.Value, error) { return compare(c, op, rel, a, b) }, value.False
 	}
 	switch op {
 	case "+", "-", "*", "/", "%":

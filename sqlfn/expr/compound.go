@@ -34,11 +34,11 @@ func between(e *ast.Between) (Func, error) {
 				return value.False, nil
 			}
 		}
-		lo, err := compare(">=", atLeast, v[0], v[1])
+		lo, err := compare(c, ">=", atLeast, v[0], v[1])
 		if err != nil {
 			return value.Value{}, err
 		}
-		hi, err := compare("<=", atMost, v[0], v[2])
+		hi, err := compare(c, "<=", atMost, v[0], v[2])
 		if err != nil {
 			return value.Value{}, err
 		}
@@ -148,14 +148,14 @@ func sameAs(c *fn.Ctx, r *row.Row, v value.Value, f Func) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return matches(v, w)
+	return matches(c, v, w)
 }
 
-func matches(v, w value.Value) (bool, error) {
+func matches(c *fn.Ctx, v, w value.Value) (bool, error) {
 	if w.IsNull() {
 		return false, nil
 	}
-	hit, err := compare("=", equal, v, w)
+	hit, err := compare(c, "=", equal, v, w)
 	if err != nil {
 		return false, fmt.Errorf("evaluate in expression error: %w", err)
 	}
@@ -171,7 +171,7 @@ func inArray(c *fn.Ctx, r *row.Row, v value.Value, array Func, not bool) (value.
 		return value.Value{}, fmt.Errorf("evaluate in expression error: %s is not an array", value.Describe(a))
 	}
 	for i := range a.Len() {
-		hit, err := matches(v, a.At(i))
+		hit, err := matches(c, v, a.At(i))
 		if err != nil {
 			return value.Value{}, err
 		}
@@ -361,7 +361,7 @@ func findBranch(c *fn.Ctx, r *row.Row, operand Func, branches []branch) (int, er
 			var w value.Value
 			if w, err = b.cond(c, r); err == nil && !w.IsNull() {
 				var same value.Value
-				if same, err = compare("=", equal, v, w); err != nil {
+				if same, err = compare(c, "=", equal, v, w); err != nil {
 					err = fmt.Errorf("evaluate case expression error: %w", err)
 				}
 				hit = same.IsTrue()

@@ -131,23 +131,19 @@ func apply(e *plan.Apply) (Func, error) {
 		return nil, err
 	}
 	f := e.Func
-	eval := f.Eval
-	if eval == nil {
-		eval = f.Rows
-	}
-	if eval == nil {
+	if f.Rows == nil && f.Eval == nil {
 		return nil, diag.At(diag.Plan, e.Offset(), "function %s cannot be used here", f.Name)
 	}
+	eval := f.Rows
+	if eval == nil {
+		eval = f.Bind()
+	}
 	scratch := make([]value.Value, len(args))
-	sees := f.Nulls == fn.SeesNull
 	return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
 		for i, a := range args {
 			v, err := a(c, r)
 			if err != nil {
 				return value.Value{}, err
-			}
-			if !sees && v.IsNull() {
-				return f.OnNull, nil
 			}
 			scratch[i] = v
 		}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/edgesluice/sluice/sqlfn/ast"
@@ -204,7 +205,7 @@ func (b *builder) call(e *ast.Call, st stage) (ast.Expr, error) {
 	case f.Rows != nil:
 		return nil, diag.At(diag.Plan, e.Offset(), "select statement shouldn't has srf except fields.")
 	case f.IsAnalytic():
-		return b.analytic(f, e, args, st)
+		return b.analytic(f, e, args)
 	}
 	resolved, err := b.args(f, args, st)
 	if err != nil {
@@ -248,7 +249,7 @@ func (b *builder) args(f *fn.Func, args []ast.Expr, st stage) ([]ast.Expr, error
 	var out []ast.Expr
 	for _, a := range args {
 		if star, ok := a.(*ast.Star); ok {
-			if f.Name == "count" { // counting needs no row
+			if f.StarMark {
 				out = append(out, &ast.Literal{Pos: star.Pos, Val: value.True})
 				continue
 			}
@@ -305,8 +306,9 @@ func (b *builder) aggregate(f *fn.Func, e *ast.Call, args []ast.Expr, st stage) 
 
 // analytic gives an analytic call a slot; it sees every event, or every result
 // row of a window if its arguments are aggregates.
-func (b *builder) analytic(f *fn.Func, e *ast.Call, args []ast.Expr, st stage) (ast.Expr, error) {
-	if st = raw; b.isLate(&ast.Call{Pos: e.Pos, Name: "isnull", Args: args}) {
+func (b *builder) analytic(f *fn.Func, e *ast.Call, args []ast.Expr) (ast.Expr, error) {
+	st := raw
+	if f.Name == "row_number" || slices.ContainsFunc(args, b.isLate) {
 		st = grouped
 	}
 	if strings.HasPrefix(f.Name, "last_hit") && len(b.aggregateCalls()) > 0 {
