@@ -1,0 +1,266 @@
+package sources
+
+import (
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/edgesluice/sluice/sqlfn/clock"
+	"github.com/edgesluice/sluice/sqlfn/format"
+	"github.com/edgesluice/sluice/sqlfn/row"
+)
+
+const (
+	maxBatch  = 1024 // rows in one delivery
+	keepBatch = 4096 // larger row buffers are not kept
+)
+
+// deliver is what a source calls for each message. It decodes in the caller's
+// goroutine: handing a lone message to another one first costs more than the
+// decoding, and a busy source is ahead of the rules anyway.
+func (h *Hub) deliver(m Message) error {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	if err := h.ctx.Err(); err != nil {
+		return err
+	}
+	p := h.plan.Load()
+	if len(p.taps) == 0 {
+		if m.Ack != nil {
+			m.Ack(ErrDetached)
+		}
+		return nil
+	}
+	now := m.TS
+	if now == 0 {
+		now = clock.MS(h.cfg.Clock.Now())
+	}
+	h.rows = h.rows[:0]
+	failed := h.decode(p, &m, now)
+	read := int64(1)
+	if m.Batch != nil || m.Lines {
+		read = int64(len(h.rows) + failed)
+	}
+	h.stats.In.Add(read)
+	h.stats.Out.Add(int64(len(h.rows)))
+	h.stats.LastInvocation.Store(now)
+	err := h.spread(p, &m, now)
+	if err == nil && m.Offset != nil {
+		h.offset = m.Offset
+	}
+	return err
+}
+
+// decode fills h.rows and returns the number of events that it could not
+// decode.
+func (h *Hub) decode(p *plan, m *Message, now int64) (failed int) {
+	fail := func(err error) {
+		failed++
+		h.fail(p, err, now)
+	}
+	if m.Batch != nil {
+		h.rows = h.mapped.appendRows(h.rows, m.Batch, p.schema)
+	} else if err := h.decodeBytes(p, m, fail); err != nil {
+		fail(err)
+	}
+	for i := range h.rows {
+		r := &h.rows[i]
+		if r.TS == 0 {
+			r.TS = now
+		}
+		if p.meta && r.Meta == nil {
+			r.Meta = m.Meta
+		}
+	}
+	return failed
+}
+
+// decodeBytes runs the decoder. A payload that makes it panic costs that
+// payload, not the process.
+func (h *Hub) decodeBytes(p *plan, m *Message, fail func(error)) (err error) {
+	into := row.Batch{Schema: p.schema, Rows: h.rows}
+	defer func() {
+		if x := recover(); x != nil {
+			h.log.Error("decoder panicked", "panic", x, "stack", string(debug.Stack()))
+			err = fmt.Errorf("decoder panicked: %v", x)
+			return
+		}
+		h.rows = into.Rows
+	}()
+	payload := m.Payload
+	if h.cfg.Common.inflate != nil {
+		if payload, err = h.cfg.Common.inflate(payload); err != nil {
+			return err
+		}
+	}
+	if !m.Lines {
+		return p.decoder.Decode(payload, &into)
+	}
+	format.DecodeLines(p.decoder, payload, &into, fail)
+	return nil
+}
+
+// spread hands the rows of a message to every rule.
+func (h *Hub) spread(p *plan, m *Message, now int64) error {
+	rows := h.rows
+	if len(rows) == 0 {
+		if m.Ack != nil {
+			m.Ack(nil) // nothing in it: sending it again would not help
+		}
+		return nil
+	}
+	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows}}
+	if len(rows) <= copyRows {
+		pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
+		err := h.offer(p, &pc, now)
+		clear(rows)
+		return err
+	}
+	s := shares.Get().(*share)
+	s.rows, h.rows = rows, s.rows
+	parts := (len(rows) + maxBatch - 1) / maxBatch
+	s.refs.Store(int32(parts * len(p.taps)))
+	pc.share = s
+	for i := range parts {
+		pc.batch.Rows = rows[i*maxBatch : min((i+1)*maxBatch, len(rows))]
+		if i == parts-1 {
+			pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
+		}
+		if err := h.offer(p, &pc, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offer puts a parcel into every inbox; those without room are seen to last,
+// so that they hold up nobody else longer than they must.
+func (h *Hub) offer(p *plan, pc *parcel, now int64) error {
+	n := int64(len(pc.batch.Rows))
+	h.late = h.late[:0]
+	for _, t := range p.taps {
+		if ok, _ := t.in.put(t, pc, false); ok {
+			t.accepted(n, now)
+		} else {
+			h.late = append(h.late, t)
+		}
+	}
+	if len(h.late) == 0 {
+		return nil
+	}
+	return h.insist(pc, now)
+}
+
+func (t *Tap) accepted(n, now int64) {
+	t.stuck = false
+	t.stats.In.Add(n)
+	t.stats.Out.Add(n)
+	t.stats.LastInvocation.Store(now)
+}
+
+// insist waits until the late inboxes have room. Those that may lose rows are
+// waited for only so long, all together; one that has made no room in that
+// time is not waited for again until it has.
+func (h *Hub) insist(pc *parcel, now int64) error {
+	var patience <-chan time.Time
+	over := false
+	for i, t := range h.late {
+		for {
+			ok, room := t.in.put(t, pc, true)
+			if ok {
+				t.accepted(int64(len(pc.batch.Rows)), now)
+				break
+			}
+			var limit <-chan time.Time
+			if !t.want.Lossless {
+				if over || t.stuck {
+					h.drop(t, pc, now)
+					break
+				}
+				if patience == nil {
+					tick, stop := h.cfg.Clock.After(h.cfg.Patience)
+					defer stop()
+					patience = tick
+				}
+				limit = patience
+			}
+			select {
+			case <-room:
+			case <-t.gone:
+			case <-limit:
+				over = true
+			case <-h.ctx.Done():
+				for range h.late[i:] {
+					pc.giveUp(ErrDetached)
+				}
+				return h.ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// drop counts what a rule at qos 0 misses.
+func (h *Hub) drop(t *Tap, pc *parcel, now int64) {
+	n := len(pc.batch.Rows)
+	t.stuck = true
+	t.dropped.In.Add(int64(n))
+	err := fmt.Errorf("buffer full, drop %d messages from %s", n, h.cfg.Stream)
+	t.stats.Errors.Add(int64(n) - 1)
+	t.stats.Failed(err, now)
+	h.sampled.warn(h.log, now, "a rule is too slow", err)
+	pc.giveUp(nil)
+}
+
+// fail counts an event that could not be decoded and tells the rules that ask.
+func (h *Hub) fail(p *plan, err error, now int64) {
+	h.stats.Failed(err, now)
+	h.sampled.warn(h.log, now, "event dropped", err)
+	for _, t := range p.taps {
+		t.stats.Failed(err, now)
+		if t.want.Errors {
+			t.in.note(t, Delivery{Err: err})
+		}
+	}
+}
+
+// claim returns the function that each of n inboxes is to call once; the last
+// call acknowledges the message. nil if nobody asks.
+func claim(ack func(error), n int) func(error) {
+	if ack == nil || n == 1 {
+		return ack
+	}
+	c := &claims{ack: ack}
+	c.left.Store(int32(n))
+	return c.settle
+}
+
+// claims are the rules that have not yet settled a message.
+type claims struct {
+	ack  func(error)
+	left atomic.Int32
+	kept atomic.Bool // a rule has it safely
+	err  atomic.Pointer[error]
+}
+
+func (c *claims) settle(err error) {
+	switch err {
+	case nil:
+		c.kept.Store(true)
+	case ErrDetached: // a rule that goes away does not ask for a message twice
+	default:
+		c.err.Store(&err)
+	}
+	if c.left.Add(-1) > 0 {
+		return
+	}
+	switch failed := c.err.Load(); {
+	case failed != nil:
+		c.ack(*failed)
+	case c.kept.Load():
+		c.ack(nil)
+	default:
+		c.ack(ErrDetached)
+	}
+}
