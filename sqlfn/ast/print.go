@@ -121,6 +121,8 @@ func (p *printer) bare(e Expr) {
 		p.call(e)
 	case *Star:
 		p.star(e)
+	default: // the planner puts its own nodes into trees
+		p.put(e.String())
 	}
 }
 
