@@ -25,6 +25,7 @@ type Config struct {
 	// included; nil reads RFC 3339 only.
 	ReadTime func(text string) (time.Time, error)
 	IntWhole bool // useInt64ForWholeNumber: whole JSON numbers become BIGINT on schemaless streams
+	NoMeta   bool // nobody asks for Row.Meta: a decoder that makes it may leave it out and keep less memory
 }
 
 // Decoder turns one payload into rows. It is compiled for one schema and used
