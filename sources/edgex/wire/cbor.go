@@ -28,18 +28,20 @@ type cborCursor struct {
 	b     []byte
 	i     int
 	e     error
+	part  string        // of the document, for errors
 	left  [maxDepth]int // members or elements left in each open container, -1: until a break
 	n     int           // open containers
 	width int           // bytes of the last head's number: tells half, single and double floats apart
 }
 
 func (c *cborCursor) encoding() *encoding { return cborEncoding }
+func (c *cborCursor) within(part string)  { c.part = part }
 func (c *cborCursor) err() error          { return c.e }
 func (c *cborCursor) rest() []byte        { return c.b[min(c.i, len(c.b)):] }
 
 func (c *cborCursor) fail(err error) {
 	if c.e == nil {
-		c.e = fmt.Errorf("at byte %d: %w", c.i, err)
+		c.e = fmt.Errorf("at byte %d%s: %w", c.i, c.part, err)
 		c.i = len(c.b)
 	}
 }

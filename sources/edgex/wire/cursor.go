@@ -57,6 +57,7 @@ type cursor interface {
 	skip()        // pass a value that is not wanted
 	any(depth int, n *numbers) value.Value
 	encoding() *encoding
+	within(part string) // what byte positions in errors count from
 	rest() []byte
 	fail(err error)
 	err() error

@@ -198,6 +198,7 @@ func (d *Decoder) document(c cursor, level int) (payload val) {
 	}
 	if late != nil && c.err() == nil {
 		again := c.encoding().open(late)
+		again.within(" of the readings")
 		d.readings(again)
 		if err := again.err(); err != nil {
 			c.fail(err)

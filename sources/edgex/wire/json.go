@@ -19,9 +19,11 @@ type jsonCursor struct {
 	depth int
 	lists uint64 // bit 0: the innermost container is an array
 	e     error
+	part  string // of the document, for errors
 }
 
 func (c *jsonCursor) encoding() *encoding { return jsonEncoding }
+func (c *jsonCursor) within(part string)  { c.part = part }
 func (c *jsonCursor) err() error          { return c.e }
 func (c *jsonCursor) rest() []byte        { return c.b[min(c.i, len(c.b)):] }
 
@@ -33,10 +35,10 @@ func (c *jsonCursor) fail(err error) {
 
 func (c *jsonCursor) expected(want string) {
 	if c.i >= len(c.b) {
-		c.fail(fmt.Errorf("expected %s at byte %d, found the end", want, c.i))
+		c.fail(fmt.Errorf("expected %s at byte %d%s, found the end", want, c.i, c.part))
 		return
 	}
-	c.fail(fmt.Errorf("expected %s at byte %d, found %q", want, c.i, c.b[c.i]))
+	c.fail(fmt.Errorf("expected %s at byte %d%s, found %q", want, c.i, c.part, c.b[c.i]))
 }
 
 // peek returns the next byte that is no white space, 0 at the end.
