@@ -52,6 +52,9 @@ func compile(name string, t value.Type, cfg format.Config) column {
 		c.elem = &elem
 	case value.Object:
 		c.read = readStruct
+		if t.Fields != nil {
+			c.fields = make([]column, 0, len(t.Fields))
+		}
 		for _, f := range t.Fields {
 			c.fields = append(c.fields, compile(f.Name, f.Type, cfg))
 		}

@@ -206,7 +206,7 @@ func (d *Decoder) object(p []byte, i int, cols []value.Value) int {
 	d.shape.begin()
 	for k := 0; ; k++ {
 		var m *member
-		if k < len(d.shape.members) && hasPrefix(p, i, d.shape.members[k].text) {
+		if k < len(d.shape.members) && d.shape.members[k].at(p, i) {
 			m = &d.shape.members[k]
 			i += len(m.text)
 		} else {
@@ -282,10 +282,6 @@ func step(p []byte, i int, first bool) (end int, key []byte) {
 		return val, nil
 	}
 	return val, p[i:val]
-}
-
-func hasPrefix(p []byte, i int, text []byte) bool {
-	return len(p)-i >= len(text) && string(p[i:i+len(text)]) == string(text)
 }
 
 // text views bytes that are never written again as a string.

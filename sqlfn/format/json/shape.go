@@ -2,6 +2,7 @@ package json
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -21,8 +22,11 @@ type shape struct {
 // member is a key as it stands in the text: `{"deviceId":` or `,"humidity": `.
 type member struct {
 	text []byte
-	col  int // position of the column, or one of:
-	rank int // where it stands in rest, if col is inRest
+	head uint64 // the first 8 bytes of text
+	mask uint64 // those of head that count, if text is shorter
+	tail uint64 // the last 8 bytes of text, if it is longer
+	col  int    // position of the column, or one of unwanted, inRest, spilled
+	rank int    // where it stands in rest, if col is inRest
 }
 
 const (
@@ -34,6 +38,36 @@ const (
 	maxMissed  = 1024 // forget all after that many
 	lookAhead  = 16   // optional members that may be missing in a row
 )
+
+func newMember(text []byte, col, rank int) member {
+	m := member{text: text, col: col, rank: rank, mask: ^uint64(0)}
+	var first [8]byte
+	n := copy(first[:], text)
+	m.head = binary.LittleEndian.Uint64(first[:])
+	if n < 8 {
+		m.mask = 1<<(8*n) - 1
+	} else {
+		m.tail = binary.LittleEndian.Uint64(text[len(text)-8:])
+	}
+	return m
+}
+
+// at tells whether the member's key stands at p[i]. Nearly all keys are no
+// longer than 16 bytes: two comparisons.
+func (m *member) at(p []byte, i int) bool {
+	n := len(m.text)
+	if len(p)-i < max(n, 8) {
+		return len(p)-i >= n && string(p[i:i+n]) == string(m.text)
+	}
+	if binary.LittleEndian.Uint64(p[i:])&m.mask != m.head {
+		return false
+	}
+	if n <= 8 {
+		return true
+	}
+	return binary.LittleEndian.Uint64(p[i+n-8:]) == m.tail &&
+		(n <= 16 || string(p[i+8:i+n-8]) == string(m.text[8:n-8]))
+}
 
 // begin starts an object. When most keys no longer fit in, it is time to learn
 // again.
@@ -51,7 +85,7 @@ func (d *Decoder) member(key []byte, k int) (int, *member) {
 		if len(s.members) == 0 {
 			s.members = append(s.members, member{})
 		}
-		s.members[0] = member{append(s.members[0].text[:0], key...), col, rank}
+		s.members[0] = newMember(append(s.members[0].text[:0], key...), col, rank)
 		return 0, &s.members[0]
 	}
 	for j := k + 1; j < min(k+lookAhead, len(s.members)); j++ {
@@ -64,10 +98,10 @@ func (d *Decoder) member(key []byte, k int) (int, *member) {
 		if k < maxMembers {
 			s.missed++
 		}
-		s.extra = member{nil, col, rank}
+		s.extra = member{col: col, rank: rank}
 		return k - 1, &s.extra
 	}
-	s.members = slices.Insert(s.members, k, member{bytes.Clone(key), col, rank})
+	s.members = slices.Insert(s.members, k, newMember(bytes.Clone(key), col, rank))
 	return k, &s.members[k]
 }
 

@@ -40,13 +40,6 @@ func Number(b []byte, i int) int {
 	return i
 }
 
-func digits(b []byte, i int) int {
-	for i < len(b) && b[i]-'0' <= 9 {
-		i++
-	}
-	return i
-}
-
 // Float reads the number that begins at b[i]. A number beyond the range of
 // float64 is an infinity.
 func Float(b []byte, i int) (f float64, end int) {
@@ -54,30 +47,20 @@ func Float(b []byte, i int) (f float64, end int) {
 	if i < len(b) && b[i] == '-' {
 		i++
 	}
-	first, m := i, uint64(0)
-	for ; i < len(b); i++ {
-		c := b[i] - '0'
-		if c > 9 {
-			break
-		}
-		m = m*10 + uint64(c)
-	}
-	n, frac := i-first, 0
-	if n == 0 || n > 1 && b[first] == '0' {
+	m, n := readDigits(b, i)
+	if n == 0 || n > 1 && b[i] == '0' {
 		return 0, Number(b, start)
 	}
+	i += n
+	frac := 0
 	if i < len(b) && b[i] == '.' {
-		i++
-		point := i
-		for ; i < len(b); i++ {
-			c := b[i] - '0'
-			if c > 9 {
-				break
-			}
-			m = m*10 + uint64(c)
-		}
-		if frac = i - point; frac == 0 {
+		var low uint64
+		low, frac = readDigits(b, i+1)
+		if i += 1 + frac; frac == 0 {
 			return 0, Bad(i)
+		}
+		if n+frac <= 15 {
+			m = m*uint64(pow10[frac]) + low
 		}
 	}
 	// Up to 15 digits the mantissa and the power of ten are exact, so that one
@@ -107,21 +90,31 @@ func slowFloat(b []byte, i int) (float64, int) {
 // Whole reads the number that begins at b[i] if it is written without fraction
 // and exponent and fits in 63 bits and a sign; otherwise ok is false and end
 // means nothing.
-func Whole(b []byte, i int) (n int64, end int, ok bool) {
+func Whole(b []byte, i int) (whole int64, end int, ok bool) {
 	start := i
 	if i < len(b) && b[i] == '-' {
 		i++
 	}
-	first, m := i, uint64(0)
-	for ; i < len(b) && b[i]-'0' <= 9; i++ {
-		m = m*10 + uint64(b[i]-'0')
+	m, n := readDigits(b, i)
+	switch {
+	case n == 0 || n > 1 && b[i] == '0':
+		return 0, 0, false
+	case n >= 16:
+		m, n = longDigits(b, i)
 	}
-	count := i - first
-	if count == 0 || count > 19 || count > 1 && b[first] == '0' || i < len(b) && (b[i] == '.' || b[i]|0x20 == 'e') {
+	if i += n; i < len(b) && (b[i] == '.' || b[i]|0x20 == 'e') || n > 19 {
 		return 0, 0, false
 	}
 	if b[start] == '-' {
 		return -int64(m), i, m <= 1<<63
 	}
 	return int64(m), i, m < 1<<63
+}
+
+// longDigits reads up to 19 digits; with more, m means nothing.
+func longDigits(b []byte, i int) (m uint64, n int) {
+	for ; i+n < len(b) && b[i+n]-'0' <= 9; n++ {
+		m = m*10 + uint64(b[i+n]-'0')
+	}
+	return m, n
 }
