@@ -1,0 +1,213 @@
+// Package appservice is the EdgeX application service: it reads the
+// configuration, opens the REST API, starts the engine (streams and rules from
+// the data folder) and runs the application functions SDK beside it, which
+// gives registration, secrets, metrics and the usual /api/v3 routes.
+//
+//	func main() { os.Exit(appservice.Main(os.Args, os.Stdout, os.Stderr)) }
+//
+// For services of one's own it has the engine's operators as functions for the
+// SDK's pipelines: Filter, Window, Project and SQL.
+package appservice
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/edgesluice/sluice/appservice/config"
+	"github.com/edgesluice/sluice/sqlfn/clock"
+)
+
+const (
+	serviceKey = "app-sluice"
+	tokenFile  = "/tmp/edgex/secrets/" + serviceKey + "/secrets-token.json"
+
+	// What a container gets between SIGTERM and SIGKILL is 10 s, KubeEdge gives
+	// less; whatever hangs is left behind after this.
+	shutdownGrace = 4500 * time.Millisecond
+)
+
+// Version is set at build time by -X.
+var Version = "dev"
+
+// Main runs the service until it is told to stop and returns the exit code.
+func Main(argv []string, stdout, stderr io.Writer) int {
+	cmd, rest := readCommand(argv[1:], os.Getenv)
+	os.Args = append(argv[:1:1], rest...) // the SDK reads os.Args itself
+	if cmd.version {
+		fmt.Fprintln(stdout, "app-sluice", Version)
+		return 0
+	}
+	if cmd.demo {
+		_ = os.Setenv("SLUICE_DEMO", "true")
+	}
+	cfg, err := load(cmd, nil, nil)
+	if err == nil && cmd.show {
+		fmt.Fprint(stdout, cfg)
+		return 0
+	}
+	if err == nil {
+		err = cmd.defaultInsecure(cfg.Bus.Disabled && cmd.provider == "" && !cmd.registry)
+	}
+	if err == nil {
+		err = (&service{cmd: cmd, stdout: stdout, clock: clock.Wall}).run(cfg)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "app-sluice:", err)
+		return 1
+	}
+	return 0
+}
+
+// load reads the configuration; provider and secrets are what the SDK learned.
+func load(cmd command, provider map[string]any, secrets map[string]string) (*config.Config, error) {
+	return config.Load(config.Sources{Common: cmd.common, File: cmd.file, Provider: provider, Secrets: secrets,
+		Environ: os.Environ(), Types: sourceTypes(), Props: sourceProps})
+}
+
+// service is one run of the process.
+type service struct {
+	cmd    command
+	stdout io.Writer
+	clock  clock.Clock
+	level  slog.LevelVar
+	log    *slog.Logger
+	engine *engine
+	http   *server
+	cancel context.CancelCauseFunc
+
+	cfg      atomic.Pointer[config.Config]
+	mu       sync.Mutex // guards the layers that change at run time
+	provider map[string]any
+	secrets  map[string]string
+}
+
+// run starts everything and returns when it has ended.
+func (s *service) run(cfg *config.Config) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	s.cancel = cancel
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+
+	out, err := s.output(cfg)
+	if err != nil {
+		return err
+	}
+	setLevel(&s.level, cfg.LogLevel)
+	s.log = newLogger(out, &s.level)
+	s.cfg.Store(cfg)
+	s.recall(cfg)
+	for _, w := range cfg.Warnings() {
+		s.log.Warn(w)
+	}
+	if err := s.start(ctx); err != nil {
+		s.stop()
+		return err
+	}
+	select {
+	case sig := <-signals:
+		s.log.Info("stopping", "signal", sig.String())
+	case <-ctx.Done():
+	}
+	cause := context.Cause(ctx)
+	cancel(nil)
+	go func() { // again: at once
+		<-signals
+		os.Exit(1)
+	}()
+	force := s.forceExit()
+	s.stop()
+	force()
+	return cause
+}
+
+// start opens ports and data, and then lets the SDK come up by itself.
+func (s *service) start(ctx context.Context) error {
+	cfg := s.cfg.Load()
+	if err := checkPort(cfg); err != nil {
+		return err
+	}
+	ls, err := listenREST(cfg, s.log)
+	if err != nil {
+		return err
+	}
+	if s.engine, err = newEngine(s.cfg.Load, s.log, s.clock); err != nil {
+		closeAll(ls)
+		return err
+	}
+	g := newGuard(cfg, s.cmd.secure, s.engine.handler)
+	s.http = newServer(cfg, g)
+	s.http.serve(ls, func(err error) { s.cancel(err) })
+	for _, l := range ls {
+		s.log.Info("REST API is ready", "address", l.Addr().String(), "version", Version)
+	}
+	s.engine.start(ctx)
+	go s.sdk(g).run(ctx)
+	go s.followConfigMap(ctx)
+	go s.giveBack(ctx)
+	return s.startDemo(ctx)
+}
+
+func (s *service) sdk(g *guard) *sdkSide {
+	return &sdkSide{cmd: s.cmd, cfg: s.cfg.Load, log: s.log, clock: s.clock, guard: g,
+		functions: s.functions, adopt: s.adopt, changed: s.providerChanged}
+}
+
+// stop ends what start has started, in the opposite order.
+func (s *service) stop() {
+	if s.http != nil {
+		s.http.close(500 * time.Millisecond)
+	}
+	if s.engine != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace-time.Second)
+		defer cancel()
+		if err := s.engine.close(ctx); err != nil {
+			s.log.Error("not everything was saved", "err", err)
+		}
+	}
+}
+
+// forceExit ends the process if stopping takes too long; the returned function
+// calls it off.
+func (s *service) forceExit() (callOff func()) {
+	late, stop := s.clock.After(shutdownGrace)
+	done := make(chan struct{})
+	go func() {
+		defer stop()
+		select {
+		case <-late:
+			s.log.Error("something does not stop, ending anyway")
+			os.Exit(1)
+		case <-done:
+		}
+	}()
+	return func() { close(done) }
+}
+
+// giveBack returns the memory that only starting needed.
+func (s *service) giveBack(ctx context.Context) {
+	tick, stop := s.clock.After(2 * time.Second)
+	defer stop()
+	select {
+	case <-tick:
+		debug.FreeOSMemory()
+		forgetProgram()
+	case <-ctx.Done():
+	}
+}
+
+func closeAll(ls []net.Listener) {
+	for _, l := range ls {
+		_ = l.Close()
+	}
+}
