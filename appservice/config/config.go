@@ -37,6 +37,7 @@ type Config struct {
 	Pipeline    Pipeline
 	Service     Service
 	Bus         Bus
+	Registry    Registry
 	TriggerType string
 	PublishTo   string // Trigger.PublishTopic
 
@@ -69,6 +70,12 @@ type Service struct {
 	Port           int
 }
 
+// Registry is where services are registered, used with the flag -r.
+type Registry struct {
+	Host string
+	Port int
+}
+
 // Bus is the EdgeX MessageBus.
 type Bus struct {
 	Disabled             bool
@@ -98,6 +105,8 @@ func (c *Config) declare() *param.Set {
 	p.Object(&c.insecure, "Writable.InsecureSecrets", nil, param.T("secrets when there is no secret store", "无密钥库时的密钥"), param.Secret())
 	p.String(&c.TriggerType, "Trigger.Type", "sluice", param.T("sluice, or one of the SDK's triggers: edgex-messagebus, external-mqtt, http", "触发器类型"))
 	p.String(&c.PublishTo, "Trigger.PublishTopic", "", param.T("where the answer of Sluice.Pipeline goes", "流水线结果的主题"))
+	p.String(&c.Registry.Host, "Registry.Host", "", param.T("host of the registry", "注册中心主机"))
+	p.Int(&c.Registry.Port, "Registry.Port", 8500, param.T("port of the registry", "注册中心端口"), port()...)
 	b := &c.Bus
 	p.Bool(&b.Disabled, "MessageBus.Disabled", false, param.T("leave the SDK's own bus client out", "不使用 SDK 的总线客户端"))
 	p.String(&b.Type, "MessageBus.Type", "mqtt", param.T("kind of bus", "总线类型"), param.OneOf("mqtt", "redis", "nats-core", "nats-jetstream"))

@@ -132,7 +132,7 @@ func readYAML(path string) (map[string]any, error) {
 func (c *Config) tree(tree map[string]any, origin string, strict bool) error {
 	for _, spec := range c.set.Specs() {
 		v, ok := descend(tree, strings.Split(spec.Name, "."))
-		if !ok || v == nil {
+		if !ok || v == nil || v == "" && !strict { // the SDK and the provider show what was never set as ""
 			continue
 		}
 		if err := c.put(spec, v, origin); err != nil {
