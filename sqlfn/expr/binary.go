@@ -64,7 +64,10 @@ func binary(e *ast.Binary) (Func, error) {
 	case "AND", "OR":
 		return logical(e.Op, l, r), nil
 	}
-	if f := columnAgainstNumber(e); f != nil {
+	if f := againstNumber(e, l); f != nil {
+		return f, nil
+	}
+	if f := arithmetic(e, l, r); f != nil {
 		return f, nil
 	}
 	op, nullResult := operationOf(e.Op)
@@ -87,16 +90,33 @@ func binary(e *ast.Binary) (Func, error) {
 	}, nil
 }
 
-// columnAgainstNumber is the shape of most filters: column > 30.
-func columnAgainstNumber(e *ast.Binary) Func {
-	s, ok := e.L.(*plan.Slot)
-	lit, ok2 := e.R.(*ast.Literal)
+// againstNumber is the shape of most filters: column > 30.
+func againstNumber(e *ast.Binary, l Func) Func {
+	lit, ok := e.R.(*ast.Literal)
 	test := comparison(e.Op)
-	if !ok || !ok2 || !lit.Val.IsNumber() || test == nil {
+	if !ok || !lit.Val.IsNumber() || test == nil {
 		return nil
 	}
-	slot, want := s.Index, lit.Val
+	want := lit.Val
 	wantF, _ := want.AsFloat()
+	if s, ok := e.L.(*plan.Slot); ok {
+		return columnAgainstNumber(e.Op, test, s.Index, want, wantF)
+	}
+	return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
+		v, err := l(c, r)
+		switch {
+		case err != nil:
+			return value.Value{}, err
+		case v.Kind() == value.Float:
+			return value.OfBool(test.float(v.Float(), wantF)), nil
+		case v.IsNull():
+			return value.False, nil
+		}
+		return compare(c, e.Op, test, v, want)
+	}
+}
+
+func columnAgainstNumber(op ast.Op, test *relation, slot int, want value.Value, wantF float64) Func {
 	return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
 		v := r.Col(slot)
 		switch v.Kind() {
@@ -105,7 +125,7 @@ func columnAgainstNumber(e *ast.Binary) Func {
 		case value.Null:
 			return value.False, nil
 		}
-		return compare(c, e.Op, test, v, want)
+		return compare(c, op, test, v, want)
 	}
 }
 
@@ -183,12 +203,63 @@ func operationOf(op ast.Op) (operation, value.Value) {
 		return func(c *fn.Ctx, a, b value.Value) (value.Value, error) { return compare(c, op, rel, a, b) }, value.False
 	}
 	switch op {
-	case "+", "-", "*", "/", "%":
-		return func(_ *fn.Ctx, a, b value.Value) (value.Value, error) { return Arithmetic(op, a, b) }, value.Value{}
 	case "&", "|", "^":
 		return func(_ *fn.Ctx, a, b value.Value) (value.Value, error) { return bitwise(op, a, b) }, value.False
 	}
 	return nil, value.Value{}
+}
+
+// arithmetic compiles + - * with a short way for floats, the numbers of
+// schemaless streams, and leaves the rest to Arithmetic; nil for other
+// operators.
+func arithmetic(e *ast.Binary, l, r Func) Func {
+	var floats func(a, b float64) float64
+	switch e.Op {
+	case "+":
+		floats = func(a, b float64) float64 { return a + b }
+	case "-":
+		floats = func(a, b float64) float64 { return a - b }
+	case "*":
+		floats = func(a, b float64) float64 { return a * b }
+	case "/", "%":
+	default:
+		return nil
+	}
+	if lit, ok := e.R.(*ast.Literal); ok && floats != nil && lit.Val.IsNumber() {
+		return arithmeticWithNumber(e.Op, l, lit.Val, floats)
+	}
+	return func(c *fn.Ctx, rw *row.Row) (value.Value, error) {
+		a, err := l(c, rw)
+		if err != nil {
+			return value.Value{}, err
+		}
+		b, err := r(c, rw)
+		if err != nil {
+			return value.Value{}, err
+		}
+		if floats != nil && a.Kind() == value.Float && b.Kind() == value.Float {
+			return value.OfFloat(floats(a.Float(), b.Float())), nil
+		}
+		if a.IsNull() || b.IsNull() {
+			return value.Value{}, nil
+		}
+		return Arithmetic(e.Op, a, b)
+	}
+}
+
+// arithmeticWithNumber is x * 1.8 and the like.
+func arithmeticWithNumber(op ast.Op, x Func, n value.Value, floats func(a, b float64) float64) Func {
+	f, _ := n.AsFloat()
+	return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
+		v, err := x(c, r)
+		if err != nil || v.IsNull() {
+			return value.Value{}, err
+		}
+		if v.Kind() == value.Float {
+			return value.OfFloat(floats(v.Float(), f)), nil
+		}
+		return Arithmetic(op, v, n)
+	}
 }
 
 // Arithmetic computes a op b: int op int stays int and wraps, anything with a

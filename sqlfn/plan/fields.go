@@ -79,8 +79,14 @@ func (b *builder) field(p *Project, f ast.Field, unnamed *int) error {
 		p.Fields[same].X = x // the last of equal calls wins
 		return nil
 	}
-	p.Fields = append(p.Fields, OutField{Name: name, X: x, Bare: bare, Named: bare || f.Alias != ""})
+	p.Fields = append(p.Fields, OutField{Name: name, X: x, Bare: bare || b.isAggregate(x), Named: bare || f.Alias != ""})
 	return nil
+}
+
+// isAggregate tells whether a field is just an aggregate, whose explicit null
+// (collect of nothing) is shown.
+func (b *builder) isAggregate(x ast.Expr) bool {
+	return slices.ContainsFunc(b.aggs, func(a Agg) bool { return ast.Expr(a.Slot) == x })
 }
 
 func (b *builder) fieldExpr(p *Project, f ast.Field) (ast.Expr, error) {

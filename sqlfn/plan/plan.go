@@ -137,7 +137,7 @@ type Project struct {
 type OutField struct {
 	Name  string
 	X     ast.Expr
-	Bare  bool // a column without an alias: an explicit null stays visible
+	Bare  bool // a column without an alias, or an aggregate: an explicit null stays visible
 	Named bool // a column or has an alias: shown as null with sendNilField
 }
 

@@ -164,7 +164,7 @@ func (b *builder) late(e ast.Expr, seen map[string]bool) bool {
 			f := b.cfg.Functions.Lookup(e.Name)
 			late = late || f != nil && (f.IsAggregate() || isWindowFunc(f))
 		case *ast.Ident:
-			if al := b.aliases[e.Name]; al != nil && e.Stream == "" && al.x != e && !seen[e.Name] {
+			if al := b.aliases[e.Name]; al != nil && e.Stream == "" && !b.isOwn(al) && !seen[e.Name] {
 				seen[e.Name] = true
 				late = late || b.late(al.x, seen)
 			}
