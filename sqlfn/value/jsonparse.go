@@ -47,22 +47,29 @@ func (p *JSONParser) Parse(b []byte, i int) (Value, int) {
 	}
 	switch b[i] {
 	case '"':
-		return p.str(b, i)
+		end, plain := jsontext.String(b, i)
+		if plain {
+			return OfStringBytes(b[i+1 : end-1]), end
+		}
+		return escapedString(b, i, end)
 	case '{', '[':
 		return p.nested(b, i)
 	case 't', 'f', 'n':
 		return literal(b, i)
 	}
-	return p.number(b, i)
+	if p.IntWhole {
+		return wholeNumber(b, i)
+	}
+	f, end := jsontext.Float(b, i)
+	if math.IsInf(f, 0) {
+		return Value{}, jsontext.Bad(i)
+	}
+	return OfFloat(f), end
 }
 
-func (p *JSONParser) str(b []byte, i int) (Value, int) {
-	end, plain := jsontext.String(b, i)
-	switch {
-	case end < 0:
+func escapedString(b []byte, i, end int) (Value, int) {
+	if end < 0 {
 		return Value{}, end
-	case plain:
-		return OfStringBytes(b[i+1 : end-1]), end
 	}
 	raw := b[i+1 : end-1]
 	return OfStringBytes(jsontext.AppendUnquoted(make([]byte, 0, len(raw)), raw)), end
@@ -77,17 +84,6 @@ func literal(b []byte, i int) (Value, int) {
 		return False, end
 	}
 	return ExplicitNull, end
-}
-
-func (p *JSONParser) number(b []byte, i int) (Value, int) {
-	if p.IntWhole {
-		return wholeNumber(b, i)
-	}
-	f, end := jsontext.Float(b, i)
-	if math.IsInf(f, 0) {
-		return Value{}, jsontext.Bad(i)
-	}
-	return OfFloat(f), end
 }
 
 // wholeNumber keeps numbers written without fraction and exponent exact as far

@@ -206,8 +206,10 @@ func (d *Decoder) object(p []byte, i int, cols []value.Value) int {
 	d.shape.begin()
 	for k := 0; ; k++ {
 		var m *member
-		if k < len(d.shape.members) && d.shape.members[k].at(p, i) {
+		if k < len(d.shape.members) {
 			m = &d.shape.members[k]
+		}
+		if m != nil && m.at(p, i) {
 			i += len(m.text)
 		} else {
 			if i < len(p) && p[i] == '}' {

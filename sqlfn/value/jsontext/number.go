@@ -68,10 +68,7 @@ func Float(b []byte, i int) (f float64, end int) {
 	if n+frac > 15 || i < len(b) && b[i]|0x20 == 'e' {
 		return slowFloat(b, start)
 	}
-	f = float64(m)
-	if frac > 0 {
-		f /= pow10[frac]
-	}
+	f = float64(m) / pow10[frac]
 	if b[start] == '-' {
 		f = -f
 	}

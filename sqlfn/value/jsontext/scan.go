@@ -125,7 +125,13 @@ func isHex(c byte) bool {
 }
 
 // Skip walks over the value that begins at b[i].
-func Skip(b []byte, i int) int { return skip(b, i, 0) }
+func Skip(b []byte, i int) int {
+	if i < len(b) && b[i] == '"' {
+		end, _ := String(b, i)
+		return end
+	}
+	return skip(b, i, 0)
+}
 
 func skip(b []byte, i, depth int) int {
 	if i >= len(b) {
