@@ -190,11 +190,15 @@ func TestKuipersFilesAndConnectionsAreRead(t *testing.T) {
 	if diff := cmp.Diff(want, c.ConfKeys("mqtt")); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(map[string]map[string]any{"edgex.redisMsgBus": {"port": 6379, "server": "redis"}}, c.Connections()); diff != "" {
+	if diff := cmp.Diff(map[string]map[string]any{"redisMsgBus": {"port": 6379, "server": "redis"}}, c.Connections("edgex")); diff != "" {
 		t.Error(diff)
 	}
 	if c.SourceDefaults("edgex")["server"] != "bus" {
 		t.Errorf("edgex %v", c.SourceDefaults("edgex"))
+	}
+	c = load(t, Sources{Environ: []string{"CONNECTION__EDGEX__MQTTMSGBUS__SERVER=m", "EDGEX__DEFAULT__CONNECTIONSELECTOR=edgex.mqttMsgBus"}})
+	if got := c.Connections("edgex")["mqttMsgBus"]["server"]; got != "m" {
+		t.Errorf("the selected connection is %v", c.Connections("edgex"))
 	}
 }
 

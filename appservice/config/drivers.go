@@ -112,18 +112,33 @@ func (c *Config) ConfKeys(kind string) map[string]map[string]any {
 	return out
 }
 
-// Connections returns the configured shared connections as "kind.name".
-func (c *Config) Connections() map[string]map[string]any {
+// Connections returns the configured shared connections of a kind by name. The
+// environment has names in capitals only: they are spelled as the
+// connectionSelector of a conf key spells them.
+func (c *Config) Connections(kind string) map[string]map[string]any {
 	out := map[string]map[string]any{}
-	for kind, v := range c.connections {
-		names, _ := v.(map[string]any)
-		for name, p := range names {
-			if props, ok := p.(map[string]any); ok {
-				out[kind+"."+name] = modern(spelled(props, c.drivers.declared(kind)))
-			}
+	section, _ := find(c.connections, kind)
+	names, _ := section.(map[string]any)
+	for name, p := range names {
+		if props, ok := p.(map[string]any); ok {
+			out[c.selected(kind, name)] = modern(spelled(props, c.drivers.declared(kind)))
 		}
 	}
 	return out
+}
+
+// selected returns the spelling of a connection's name in connectionSelectors.
+func (c *Config) selected(kind, name string) string {
+	for _, keys := range c.drivers.keys {
+		for _, props := range keys {
+			selector, _ := find(props, "connectionSelector")
+			k, n, _ := strings.Cut(fmt.Sprint(selector), ".")
+			if strings.EqualFold(k, kind) && strings.EqualFold(n, name) {
+				return n
+			}
+		}
+	}
+	return name
 }
 
 // busDefaults makes the EdgeX MessageBus the default of edgex sources and
