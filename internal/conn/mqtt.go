@@ -13,8 +13,16 @@ package conn
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 )
 
@@ -64,52 +72,356 @@ type MQTTMessage struct {
 type MQTTHandler func(m MQTTMessage) (done bool)
 
 // MQTTClient is a connection to a broker, shared by all who asked for the same
-// MQTTConfig.
-type MQTTClient struct{}
+// MQTTConfig. Behind it are as many network connections as it takes: one to
+// publish, and one or more for subscriptions, since a subscription may block
+// and no two on one connection may overlap.
+type MQTTClient struct {
+	cfg  MQTTConfig
+	url  *url.URL
+	tls  *tls.Config
+	log  *slog.Logger
+	refs int // guarded by mqttClients.mu
+
+	mu    sync.Mutex
+	links []*mqttLink // links[0] is there from the start
+	pub   *mqttLink
+
+	watching sync.Mutex
+	watchers map[*watcher]bool
+}
+
+type watcher struct {
+	status Status
+	told   linkState
+}
+
+// mqttClients are the clients in use and the client ids they have.
+var mqttClients = struct {
+	mu  sync.Mutex
+	by  map[MQTTConfig]*MQTTClient
+	ids map[string]bool // server and client id
+}{by: map[MQTTConfig]*MQTTClient{}, ids: map[string]bool{}}
 
 // MQTT returns the client for a configuration and a function that gives it
 // back; the last one to do so closes it. It does not wait for the broker. An
 // error means that the configuration cannot work.
-func MQTT(cfg MQTTConfig, log *slog.Logger) (*MQTTClient, func(), error) { panic("soon") }
+func MQTT(cfg MQTTConfig, log *slog.Logger) (*MQTTClient, func(), error) {
+	mqttClients.mu.Lock()
+	defer mqttClients.mu.Unlock()
+	c := mqttClients.by[cfg]
+	if c == nil {
+		var err error
+		if c, err = newMQTTClient(cfg, log); err != nil {
+			return nil, nil, err
+		}
+		mqttClients.by[cfg] = c
+	}
+	c.refs++
+	return c, sync.OnceFunc(c.release), nil
+}
+
+func newMQTTClient(cfg MQTTConfig, log *slog.Logger) (*MQTTClient, error) {
+	c := &MQTTClient{cfg: cfg, log: log, watchers: map[*watcher]bool{}}
+	if cfg.Version != "" && cfg.Version != "3.1.1" && cfg.Version != "3.1" {
+		return nil, fmt.Errorf("protocol version %q is not supported, use 3.1.1 or 3.1", cfg.Version)
+	}
+	if cfg.PersistentSession && cfg.ClientID == "" {
+		return nil, errors.New("a persistent session needs a client id, by which the broker knows the client again")
+	}
+	if c.cfg.KeepAlive == 0 {
+		c.cfg.KeepAlive = 30 * time.Second
+	}
+	if c.cfg.ConnectTimeout == 0 {
+		c.cfg.ConnectTimeout = 5 * time.Second
+	}
+	var err error
+	if c.url, err = parseServer(cfg.Server); err != nil {
+		return nil, err
+	}
+	if c.tls, err = cfg.TLS.Config(); err != nil {
+		return nil, err
+	}
+	if cfg.PersistentSession && mqttClients.ids[c.idKey(cfg.ClientID)] {
+		return nil, fmt.Errorf("client id %q is in use already, a persistent session needs its own", cfg.ClientID)
+	}
+	c.link()
+	return c, nil
+}
+
+func (c *MQTTClient) release() {
+	mqttClients.mu.Lock()
+	c.refs--
+	last := c.refs == 0
+	if last {
+		for cfg, d := range mqttClients.by {
+			if d == c {
+				delete(mqttClients.by, cfg)
+			}
+		}
+	}
+	mqttClients.mu.Unlock()
+	if !last {
+		return
+	}
+	c.mu.Lock()
+	links := c.links
+	c.links, c.pub = nil, nil
+	c.mu.Unlock()
+	for _, l := range links {
+		c.closeLink(l)
+	}
+}
+
+func (c *MQTTClient) closeLink(l *mqttLink) {
+	l.close()
+	mqttClients.mu.Lock()
+	delete(mqttClients.ids, c.idKey(l.id))
+	mqttClients.mu.Unlock()
+}
+
+func (c *MQTTClient) idKey(id string) string { return c.url.Host + " " + id }
+
+// link opens one more connection. mqttClients.mu and c.mu are held, or nobody
+// knows c yet.
+func (c *MQTTClient) link() *mqttLink {
+	l := &mqttLink{cfg: c.cfg, url: c.url, tls: c.tls, log: c.log, changed: c.tell, id: c.cfg.ClientID}
+	if l.id == "" {
+		l.id = fmt.Sprintf("sluice-%016x", rand.Uint64())
+	}
+	for n := 2; mqttClients.ids[c.idKey(l.id)]; n++ {
+		l.id = fmt.Sprintf("%s-%d", c.cfg.ClientID, n)
+	}
+	mqttClients.ids[c.idKey(l.id)] = true
+	c.links = append(c.links, l)
+	l.start()
+	return l
+}
 
 // Watch tells s the present state and every change, until the returned
-// function is called.
-func (c *MQTTClient) Watch(s Status) (stop func()) { panic("soon") }
+// function is called. s must not call back.
+func (c *MQTTClient) Watch(s Status) (stop func()) {
+	w := &watcher{status: s, told: linkState{phase: -1}}
+	c.watching.Lock()
+	c.watchers[w] = true
+	c.watching.Unlock()
+	c.tell()
+	return func() {
+		c.watching.Lock()
+		defer c.watching.Unlock()
+		delete(c.watchers, w)
+	}
+}
+
+// tell passes the state of the worst connection on to the watchers.
+func (c *MQTTClient) tell() {
+	c.watching.Lock()
+	defer c.watching.Unlock()
+	worst := c.state()
+	for w := range c.watchers {
+		if w.told.same(worst) {
+			continue
+		}
+		w.told = worst
+		switch worst.phase {
+		case connecting:
+			w.status.Connecting()
+		case connected:
+			w.status.Connected()
+		default:
+			w.status.Disconnected(worst.err)
+		}
+	}
+}
+
+func (c *MQTTClient) state() linkState {
+	worst := linkState{phase: connected}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.links {
+		l.mu.Lock()
+		if l.state.phase == disconnected || l.state.phase == connecting && worst.phase == connected {
+			worst = l.state
+		}
+		l.mu.Unlock()
+	}
+	return worst
+}
 
 // Subscribe hands messages that match the filter to handle until the returned
-// function is called. It does not wait for the broker; the subscription is
-// made again after every reconnect. Subscriptions of one client may overlap:
-// each one gets each of its messages once.
+// function is called, which must not be done by handle. It does not wait for
+// the broker; the subscription is made again after every reconnect.
+// Subscriptions of one client may overlap: each one gets each of its messages
+// once.
 func (c *MQTTClient) Subscribe(filter string, qos byte, handle MQTTHandler) (stop func(), err error) {
-	panic("soon")
+	s := &subscription{filter: TopicFilter(filter), qos: qos, handle: handle}
+	if err := s.filter.Valid(); err != nil {
+		return nil, err
+	}
+	if qos > 2 {
+		return nil, fmt.Errorf("invalid qos value %d, the value could be only int 0 or 1 or 2", qos)
+	}
+	mqttClients.mu.Lock()
+	c.mu.Lock()
+	l := c.room(s.filter)
+	if l == nil {
+		l = c.link()
+	}
+	l.add(s)
+	c.mu.Unlock()
+	mqttClients.mu.Unlock()
+	c.tell()
+	return sync.OnceFunc(func() { c.unsubscribe(l, s) }), nil
+}
+
+// room finds a connection that publishes nothing and subscribes to nothing
+// that overlaps.
+func (c *MQTTClient) room(f TopicFilter) *mqttLink {
+	for _, l := range c.links {
+		if l != c.pub && !slices.ContainsFunc(l.filters(), f.Overlaps) {
+			return l
+		}
+	}
+	return nil
+}
+
+func (c *MQTTClient) unsubscribe(l *mqttLink, s *subscription) {
+	l.remove(s)
+	c.mu.Lock()
+	i := slices.Index(c.links, l)
+	extra := i > 0 && len(l.filters()) == 0
+	if extra {
+		c.links = slices.Delete(slices.Clone(c.links), i, i+1)
+	}
+	c.mu.Unlock()
+	if extra {
+		c.closeLink(l)
+	}
+}
+
+// publisher returns the connection for publishing.
+func (c *MQTTClient) publisher() *mqttLink {
+	c.mu.Lock()
+	l := c.pub
+	c.mu.Unlock()
+	if l != nil {
+		return l
+	}
+	mqttClients.mu.Lock()
+	defer mqttClients.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pub == nil && len(c.links) > 0 {
+		c.pub = c.links[0]
+		if len(c.pub.filters()) > 0 {
+			c.pub = c.link()
+		}
+	}
+	return c.pub
 }
 
 // Publish sends a message and waits until the broker has it (qos 1, 2) or
-// until it is handed to the connection (qos 0). ErrDown: there is no
-// connection.
+// until it is handed to the network (qos 0). ErrDown: there is no connection.
 func (c *MQTTClient) Publish(ctx context.Context, topic string, payload []byte, qos byte, retained bool) error {
-	panic("soon")
+	done := make(chan error, 1)
+	if err := c.PublishAsync(ctx, topic, payload, qos, retained, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	if err := c.Flush(); err != nil && qos == 0 {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// PublishAsync sends a message and calls done once, from another goroutine or
-// before it returns, when the broker has it; done must not block. Messages
-// reach the broker in the order of the calls. It blocks while too many are
-// under way. When it returns an error done is not called. Messages under way
-// while the connection breaks are sent again after the reconnect.
-// The payload must not be written until done was called.
+// PublishAsync takes a message and calls done once, from another goroutine or
+// before it returns: when the broker has the message (qos 1, 2) or when it is
+// handed to the network (qos 0). done must not block. Messages reach the
+// broker in the order of the calls. They are gathered and go out together:
+// call Flush behind the last one at hand.
+//
+// It blocks while too many messages are under way. When it returns an error
+// done is not called. Messages at qos 1 and 2 that are under way while the
+// connection breaks are sent again after the reconnect, so that at qos 2 one
+// may arrive twice. The payload must not be written until done was called.
 func (c *MQTTClient) PublishAsync(ctx context.Context, topic string, payload []byte, qos byte, retained bool, done func(error)) error {
-	panic("soon")
+	if qos > 2 {
+		return fmt.Errorf("invalid qos value %d, the value could be only int 0 or 1 or 2", qos)
+	}
+	if topic == "" || len(topic) > 65535 || strings.ContainsAny(topic, "+#\x00") {
+		return fmt.Errorf("topic %q: must have 1 to 65535 bytes and no + or #", topic)
+	}
+	if len(payload) > maxPayload {
+		return fmt.Errorf("payload has %d bytes, MQTT takes %d at most", len(payload), maxPayload)
+	}
+	l := c.publisher()
+	if l == nil {
+		return downError(net.ErrClosed)
+	}
+	return l.out.send(ctx, flight{topic: topic, payload: payload, qos: qos, retained: retained, done: done})
+}
+
+// maxPayload leaves room for the longest topic.
+const maxPayload = 268435455 - 65535 - 4
+
+// Flush sends what PublishAsync has gathered.
+func (c *MQTTClient) Flush() error {
+	if l := c.publisher(); l != nil {
+		return l.out.flush()
+	}
+	return downError(net.ErrClosed)
 }
 
 // Ping waits until the client is connected; when ctx ends first it returns why
 // it is not.
-func (c *MQTTClient) Ping(ctx context.Context) error { panic("soon") }
+func (c *MQTTClient) Ping(ctx context.Context) error {
+	p := make(pinger, 1)
+	defer c.Watch(p)()
+	last := ErrDown
+	for {
+		select {
+		case s := <-p:
+			if s.phase == connected {
+				return nil
+			}
+			if s.err != nil {
+				last = s.err
+			}
+		case <-ctx.Done():
+			return last
+		}
+	}
+}
+
+// pinger keeps the newest state.
+type pinger chan linkState
+
+func (p pinger) put(s linkState) {
+	select {
+	case <-p:
+	default:
+	}
+	p <- s
+}
+
+func (p pinger) Connecting()            { p.put(linkState{phase: connecting}) }
+func (p pinger) Connected()             { p.put(linkState{phase: connected}) }
+func (p pinger) Disconnected(err error) { p.put(linkState{disconnected, err}) }
 
 // Ack tells the broker that the message is safe.
-func (m MQTTMessage) Ack() { panic("soon") }
+func (m MQTTMessage) Ack() {
+	if m.QoS > 0 {
+		m.link.settle(m.seq, true)
+	}
+}
 
 // Nack gives the message up without telling the broker, which then sends it
 // again in a later session of a PersistentSession.
-func (m MQTTMessage) Nack() { panic("soon") }
-
-type mqttConn struct{}
+func (m MQTTMessage) Nack() {
+	if m.QoS > 0 {
+		m.link.settle(m.seq, false)
+	}
+}

@@ -1,0 +1,196 @@
+package conn
+
+import (
+	"context"
+	"sync"
+)
+
+// flightWindow is how many messages at qos 1 and 2 may be under way on one
+// connection.
+const flightWindow = 1024
+
+// flight is a message on its way to the broker.
+type flight struct {
+	topic    string
+	payload  []byte
+	qos      byte
+	retained bool
+	done     func(error)
+	landed   bool
+}
+
+// flights are the messages at qos 1 and 2 under way, oldest first. They
+// outlive a connection: the next one sends them again.
+type flights struct {
+	mu         sync.Mutex
+	conn       *mqttConn // nil: none
+	down       error     // why there is none
+	ring       [flightWindow]flight
+	head, tail uint64 // sequence numbers; ring[seq%flightWindow]
+	slots      chan struct{}
+	tried      chan struct{} // closed when the first attempt to connect has ended
+}
+
+func (o *flights) init() {
+	o.slots, o.tried, o.down = make(chan struct{}, flightWindow), make(chan struct{}), ErrDown
+}
+
+// current is the connection, or why there is none. The first attempt to
+// connect is waited for.
+func (o *flights) current(ctx context.Context) (*mqttConn, error) {
+	select {
+	case <-o.tried:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.conn == nil {
+		return nil, o.down
+	}
+	return o.conn, nil
+}
+
+// flightID is the packet identifier of a sequence number.
+func flightID(seq uint64) uint16 { return uint16(seq%65535) + 1 }
+
+// seq is the inverse of flightID for what is under way.
+func (o *flights) seq(id uint16) (uint64, bool) {
+	ahead := (uint64(id) - 1 + 65535 - o.head%65535) % 65535
+	return o.head + ahead, id != 0 && ahead < o.tail-o.head
+}
+
+// send puts a message into the outbox, behind all earlier ones.
+func (o *flights) send(ctx context.Context, f flight) error {
+	if f.qos == 0 {
+		return o.sendOnce(ctx, &f)
+	}
+	if err := o.slot(ctx); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	c := o.conn
+	if c == nil {
+		err := o.down
+		o.mu.Unlock()
+		<-o.slots
+		return err
+	}
+	seq := o.tail
+	o.tail++
+	o.ring[seq%flightWindow] = f
+	// An error means that the connection ends just now: the next one sends it.
+	full, _ := c.out.publish(&f, flightID(seq), false, nil)
+	o.mu.Unlock()
+	if full {
+		_ = c.out.flush()
+	}
+	return nil
+}
+
+// sendOnce is send for qos 0.
+func (o *flights) sendOnce(ctx context.Context, f *flight) error {
+	c, err := o.current(ctx)
+	if err != nil {
+		return err
+	}
+	full, err := c.out.publish(f, 0, false, f.done)
+	if full {
+		_ = c.out.flush() // its error goes to done
+	}
+	return err
+}
+
+// slot waits until one more message may be under way.
+func (o *flights) slot(ctx context.Context) error {
+	c, err := o.current(ctx)
+	if err != nil {
+		return err
+	}
+	select {
+	case o.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	_ = c.out.flush()
+	select {
+	case o.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// flush sends what has gathered.
+func (o *flights) flush() error {
+	o.mu.Lock()
+	c, err := o.conn, o.down
+	o.mu.Unlock()
+	if c == nil {
+		return err
+	}
+	return c.out.flush()
+}
+
+// up is called with a new connection, or with nil and the reason when there is
+// none any more. What is under way is sent again.
+func (o *flights) up(c *mqttConn, down error) {
+	o.mu.Lock()
+	o.conn, o.down = c, down
+	select {
+	case <-o.tried:
+	default:
+		close(o.tried)
+	}
+	if c != nil {
+		for seq := o.head; seq < o.tail; seq++ {
+			if f := &o.ring[seq%flightWindow]; !f.landed {
+				_, _ = c.out.publish(f, flightID(seq), true, nil)
+			}
+		}
+	}
+	o.mu.Unlock()
+	if c != nil {
+		_ = c.out.flush()
+	}
+}
+
+// acked notes a PUBACK or PUBCOMP. The reader calls it.
+func (o *flights) acked(id uint16) {
+	o.mu.Lock()
+	if seq, ok := o.seq(id); ok {
+		o.ring[seq%flightWindow].landed = true
+	}
+	for o.head < o.tail && o.ring[o.head%flightWindow].landed {
+		f := &o.ring[o.head%flightWindow]
+		done := f.done
+		*f = flight{}
+		o.head++
+		o.mu.Unlock()
+		<-o.slots
+		if done != nil {
+			done(nil)
+		}
+		o.mu.Lock()
+	}
+	o.mu.Unlock()
+}
+
+// close gives up what is under way.
+func (o *flights) close(err error) {
+	o.up(nil, err)
+	o.mu.Lock()
+	var dones []func(error)
+	for ; o.head < o.tail; o.head++ {
+		f := &o.ring[o.head%flightWindow]
+		if f.done != nil && !f.landed {
+			dones = append(dones, f.done)
+		}
+		*f = flight{}
+		<-o.slots
+	}
+	o.mu.Unlock()
+	for _, done := range dones {
+		done(err)
+	}
+}
