@@ -115,3 +115,5 @@ require (
 	gopkg.in/yaml.v3 v3.0.1
 	honnef.co/go/tools v0.8.2
 )
+
+tool honnef.co/go/tools/cmd/staticcheck
