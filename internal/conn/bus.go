@@ -252,7 +252,7 @@ func portOf(x any, def int) (int, error) {
 func (b *BusParams) bindOptional() error {
 	b.cfg.Optional = map[string]string{}
 	for key, x := range b.optional {
-		if !known(key) {
+		if !knownOption(key) {
 			return fmt.Errorf("optional has no key %q, %s", key, orList(diag.DidYouMean(key, optionalKeys)))
 		}
 		if x != nil {
@@ -262,7 +262,7 @@ func (b *BusParams) bindOptional() error {
 	return nil
 }
 
-func known(key string) bool {
+func knownOption(key string) bool {
 	for _, k := range optionalKeys {
 		if strings.EqualFold(k, key) {
 			return true
