@@ -21,11 +21,12 @@ type Config struct {
 	SchemaID  string
 	HasHeader bool
 	Fields    []string // order of columns for delimited
-	// ReadTime reads the text of DATETIME columns under Strict, TIMESTAMP_FORMAT
-	// included; nil reads RFC 3339 only.
-	ReadTime func(text string) (time.Time, error)
-	IntWhole bool // useInt64ForWholeNumber: whole JSON numbers become BIGINT on schemaless streams
-	NoMeta   bool // nobody asks for Row.Meta: a decoder that makes it may leave it out and keep less memory
+	// TimestampFormat is the pattern of the text in DATETIME columns; it is read
+	// under Strict only. Text without a zone is in Loc, nil: UTC.
+	TimestampFormat string
+	Loc             *time.Location
+	IntWhole        bool // useInt64ForWholeNumber: whole JSON numbers become BIGINT on schemaless streams
+	NoMeta          bool // nobody asks for Row.Meta: a decoder that makes it may leave it out and keep less memory
 }
 
 // Decoder turns one payload into rows. It is compiled for one schema and used

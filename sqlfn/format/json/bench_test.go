@@ -50,7 +50,7 @@ func BenchmarkDecode(b *testing.B) {
 			{Name: "humidity", Type: value.Type{Kind: value.Int}}}}},
 	} {
 		b.Run(c.name+"/single", func(b *testing.B) {
-			d := NewDecoder(format.Config{Schema: c.s})
+			d := newDecoder(b, format.Config{Schema: c.s})
 			var batch row.Batch
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
@@ -61,7 +61,7 @@ func BenchmarkDecode(b *testing.B) {
 			}
 		})
 		b.Run(c.name+"/lines", func(b *testing.B) {
-			d := NewDecoder(format.Config{Schema: c.s})
+			d := newDecoder(b, format.Config{Schema: c.s})
 			var batch row.Batch
 			b.ReportAllocs()
 			for b.Loop() {
@@ -97,7 +97,7 @@ func BenchmarkDecodeEncodingJSON(b *testing.B) {
 
 func BenchmarkEncodeRow(b *testing.B) {
 	s := schema(false, "deviceId", "temperature", "humidity")
-	d := NewDecoder(format.Config{Schema: s})
+	d := newDecoder(b, format.Config{Schema: s})
 	batch := row.Batch{Schema: s}
 	if err := d.Decode(reading(nil, 42), &batch); err != nil {
 		b.Fatal(err)

@@ -18,12 +18,11 @@ import (
 // column knows how to read the values of one column, of the elements of its
 // arrays, or of a member of its structs.
 type column struct {
-	name     string // in error messages; elements of arrays go by "array"
-	kind     value.Kind
-	read     reader // nil: whatever it is
-	elem     *column
-	fields   []column
-	readTime func(string) (time.Time, error)
+	name   string // in error messages; elements of arrays go by "array"
+	kind   value.Kind
+	read   reader // nil: whatever it is
+	elem   *column
+	fields []column
 }
 
 // reader reads the value at p[i], which is not null, into a column.
@@ -44,7 +43,7 @@ func compile(name string, t value.Type, cfg format.Config) column {
 		c.read = readBytes
 	case value.Time:
 		if cfg.Strict {
-			c.read, c.readTime = readTime, cfg.ReadTime
+			c.read = readTime
 		}
 	case value.Array, value.Ints, value.Floats:
 		c.kind, c.read = value.Array, readArray
@@ -219,23 +218,11 @@ func readTime(d *Decoder, p []byte, i int, c *column) (value.Value, int) {
 	if end < 0 {
 		return s, end
 	}
-	parse := c.readTime
-	if parse == nil {
-		parse = rfc3339
-	}
-	at, err := parse(s.Str())
+	at, err := d.readTime(s.Str())
 	if err != nil {
 		return mismatch(end, err)
 	}
 	return value.OfTime(at), end
-}
-
-func rfc3339(s string) (time.Time, error) {
-	at, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return at, errors.New("Can't parse string as time: " + s) // as Kuiper has it
-	}
-	return at, nil
 }
 
 func readArray(d *Decoder, p []byte, i int, c *column) (value.Value, int) {

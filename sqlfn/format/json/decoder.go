@@ -3,6 +3,7 @@ package json
 import (
 	"bytes"
 	"errors"
+	"time"
 	"unsafe"
 
 	"github.com/edgesluice/sluice/sqlfn/format"
@@ -13,17 +14,18 @@ import (
 
 // Decoder makes rows out of JSON text for one schema. One goroutine uses it.
 type Decoder struct {
-	cols   []column       // wanted ones by slot; behind them those that are only checked
-	width  int            // number of slots of a row
-	index  map[string]int // column name to position in cols
-	open   bool
-	strict bool
-	shape  shape
-	rest   rest
-	slab   []value.Value
-	chunk  int // rows of the next slab
-	parser value.JSONParser
-	err    error // why a column refused its value; set when a read returns refused
+	cols     []column       // wanted ones by slot; behind them those that are only checked
+	width    int            // number of slots of a row
+	index    map[string]int // column name to position in cols
+	open     bool
+	strict   bool
+	readTime func(text string) (time.Time, error)
+	shape    shape
+	rest     rest
+	slab     []value.Value
+	chunk    int // rows of the next slab
+	parser   value.JSONParser
+	err      error // why a column refused its value; set when a read returns refused
 }
 
 // refused is what column reads return, in place of an index, when the text is
@@ -36,13 +38,18 @@ const (
 )
 
 // NewDecoder compiles a decoder for the columns c.Schema wants.
-func NewDecoder(c format.Config) *Decoder {
+func NewDecoder(c format.Config) (*Decoder, error) {
+	readTime, err := c.TimeReader()
+	if err != nil {
+		return nil, err
+	}
 	d := &Decoder{
-		width:  len(c.Schema.Cols),
-		index:  map[string]int{},
-		open:   c.Schema.Open,
-		strict: c.Strict,
-		chunk:  firstChunk,
+		width:    len(c.Schema.Cols),
+		index:    map[string]int{},
+		open:     c.Schema.Open,
+		strict:   c.Strict,
+		readTime: readTime,
+		chunk:    firstChunk,
 	}
 	d.parser.IntWhole = c.IntWhole
 	for _, f := range c.Schema.Cols {
@@ -55,7 +62,7 @@ func NewDecoder(c format.Config) *Decoder {
 			}
 		}
 	}
-	return d
+	return d, nil
 }
 
 func (d *Decoder) add(f value.Field, c format.Config) {

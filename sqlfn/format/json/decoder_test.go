@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/edgesluice/sluice/sqlfn/format"
@@ -26,12 +25,21 @@ var (
 	point   = value.Type{Kind: value.Object, Fields: []value.Field{{Name: "x", Type: bigint}, {Name: "y", Type: value.ArrayOf(str)}}}
 )
 
+func newDecoder(t testing.TB, cfg format.Config) *Decoder {
+	t.Helper()
+	d, err := NewDecoder(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 // decode runs one payload through a new decoder and writes the rows as JSON,
 // each kind that JSON does not tell apart after a colon.
 func decode(t *testing.T, cfg format.Config, payload string) (string, error) {
 	t.Helper()
 	batch := row.Batch{Schema: cfg.Schema}
-	err := NewDecoder(cfg).Decode([]byte(payload), &batch)
+	err := newDecoder(t, cfg).Decode([]byte(payload), &batch)
 	if err != nil && len(batch.Rows) > 0 {
 		t.Errorf("%s: %d rows in spite of the error", payload, len(batch.Rows))
 	}
@@ -124,7 +132,7 @@ func TestTypedColumnsAcceptAndRejectWhatKuiperDoes(t *testing.T) {
 	} {
 		s := typed("c", c.typ)
 		batch := row.Batch{Schema: s}
-		err := NewDecoder(format.Config{Schema: s}).Decode([]byte(`{"c":`+c.in+`}`), &batch)
+		err := newDecoder(t, format.Config{Schema: s}).Decode([]byte(`{"c":`+c.in+`}`), &batch)
 		got, kind := "", value.Kind(0)
 		if err != nil {
 			got = err.Error()
@@ -201,7 +209,7 @@ func TestBadPayloadsAppendNothing(t *testing.T) {
 		`{"a":1,"b":2}{"a":1,`: `cannot parse JSON: unexpected end at byte 20`,
 	} {
 		cfg := format.Config{Schema: schema(false, "a", "b")}
-		d := NewDecoder(cfg)
+		d := newDecoder(t, cfg)
 		for _, warm := range []string{``, `{"a":1,"b":2}`, `{"b":1,"a":2}{"a":1,"c":0,"b":2}`} {
 			var batch row.Batch
 			if warm != "" {
@@ -222,7 +230,7 @@ func TestWholeNumbersStayExactOnRequest(t *testing.T) {
 	in := `{"a":9007199254740993,"b":1.0,"c":[1,2]}`
 	s := schema(true, "a", "b")
 	var batch row.Batch
-	if err := NewDecoder(format.Config{Schema: s, IntWhole: true}).Decode([]byte(in), &batch); err != nil {
+	if err := newDecoder(t, format.Config{Schema: s, IntWhole: true}).Decode([]byte(in), &batch); err != nil {
 		t.Fatal(err)
 	}
 	r := batch.Rows[0]
@@ -234,31 +242,34 @@ func TestWholeNumbersStayExactOnRequest(t *testing.T) {
 
 func TestStrictValidation(t *testing.T) {
 	declared := &row.Schema{Cols: []value.Field{{Name: "i", Type: bigint}, {Name: "d", Type: moment}}}
-	layout := func(s string) (time.Time, error) {
-		if at, err := time.Parse("2006/01/02", s); err == nil {
-			return at, nil
-		}
-		return time.Time{}, fmt.Errorf("Can't parse string as time: %s", s)
-	}
+	const layout = "dd.MM.yyyy"
 	wantI, wantID := typed("i", bigint), declared
 	for _, c := range []struct {
-		want     *row.Schema
-		readTime func(string) (time.Time, error)
-		in, out  string
+		want    *row.Schema
+		format  string
+		in, out string
 	}{
-		{wantID, nil, `{"i":1,"d":"2020-01-02T03:04:05Z"}`, `{"d":"2020-01-02T03:04:05Z","i":1}`},
-		{wantID, nil, `{"i":1,"d":1577934245120}`, `{"d":"2020-01-02T03:04:05.12Z","i":1}`},
-		{wantID, nil, `{"i":1,"d":null}`, `{"d":null,"i":1}`},
-		{wantID, layout, `{"i":1,"d":"2020/01/02"}`, `{"d":"2020-01-02T00:00:00Z","i":1}`},
-		{wantID, nil, `{"i":1}`, `error in preprocessor: field d is not found`},
-		{wantID, nil, `{"i":1,"d":"bad"}`, `error in preprocessor: field d type mismatch: Can't parse string as time: bad`},
+		{wantID, "", `{"i":1,"d":"2020-01-02T03:04:05Z"}`, `{"d":"2020-01-02T03:04:05Z","i":1}`},
+		{wantID, "", `{"i":1,"d":1577934245120}`, `{"d":"2020-01-02T03:04:05.12Z","i":1}`},
+		{wantID, "", `{"i":1,"d":null}`, `{"d":null,"i":1}`},
+		{wantID, layout, `{"i":1,"d":"02.01.2020"}`, `{"d":"2020-01-02T00:00:00Z","i":1}`},
+		{wantID, "", `{"i":1}`, `error in preprocessor: field d is not found`},
+		{wantID, "", `{"i":1,"d":"bad"}`, `error in preprocessor: field d type mismatch: Can't parse string as time: bad`},
 		{wantID, layout, `{"i":1,"d":"bad"}`, `error in preprocessor: field d type mismatch: Can't parse string as time: bad`},
-		{wantID, nil, `{"i":1,"d":true}`, `error in preprocessor: field d type mismatch: expected a time, found true`},
-		{wantI, nil, `{"i":1}`, `error in preprocessor: field d is not found`},
-		{wantI, nil, `{"i":1,"d":"bad"}`, `error in preprocessor: field d type mismatch: Can't parse string as time: bad`},
-		{wantI, nil, `{"i":1,"d":5}`, `{"i":1}`},
+		{wantID, "", `{"i":1,"d":true}`, `error in preprocessor: field d type mismatch: expected a time, found true`},
+		{wantI, "", `{"i":1}`, `error in preprocessor: field d is not found`},
+		{wantI, "", `{"i":1,"d":"bad"}`, `error in preprocessor: field d type mismatch: Can't parse string as time: bad`},
+		{wantI, "", `{"i":1,"d":5}`, `{"i":1}`},
+		{wantI, "yyy", `{"i":1}`, `TIMESTAMP_FORMAT: invalid time format yyy for Y/y`},
 	} {
-		got, err := decode(t, format.Config{Schema: c.want, Declared: declared, Strict: true, ReadTime: c.readTime}, c.in)
+		var got string
+		cfg := format.Config{Schema: c.want, Declared: declared, Strict: true, TimestampFormat: c.format}
+		d, err := NewDecoder(cfg)
+		if err == nil {
+			batch := row.Batch{Schema: c.want}
+			err = d.Decode([]byte(c.in), &batch)
+			got = show(t, c.want, batch.Rows)
+		}
 		if err != nil {
 			got = err.Error()
 		}
@@ -271,7 +282,7 @@ func TestStrictValidation(t *testing.T) {
 // One decoder sees objects of many shapes; each must come out as it went in.
 func TestAnyOrderOfKeysDecodesTheSame(t *testing.T) {
 	s := schema(true, "a", "bb", "deviceIdentifier")
-	d := NewDecoder(format.Config{Schema: s})
+	d := newDecoder(t, format.Config{Schema: s})
 	keys := []string{"a", "bb", "deviceIdentifier", "z", "rest", "a-very-long-name-of-a-member", "y\\n", "中"}
 	for i := range 3000 {
 		var in []byte
@@ -306,7 +317,7 @@ func TestAnyOrderOfKeysDecodesTheSame(t *testing.T) {
 
 func TestObjectsWithThousandsOfKeysDecode(t *testing.T) {
 	s := schema(true, "k5", "k2999")
-	d := NewDecoder(format.Config{Schema: s})
+	d := newDecoder(t, format.Config{Schema: s})
 	for round := range 3 {
 		want := map[string]any{}
 		for i := range 3000 {
@@ -346,7 +357,7 @@ func TestABadLineLosesOnlyItself(t *testing.T) {
 		"{\"a\":10}"
 	batch := row.Batch{Schema: s}
 	var errs []string
-	NewDecoder(format.Config{Schema: s}).DecodeLines([]byte(in), &batch, func(err error) { errs = append(errs, err.Error()) })
+	newDecoder(t, format.Config{Schema: s}).DecodeLines([]byte(in), &batch, func(err error) { errs = append(errs, err.Error()) })
 	if got, want := show(t, s, batch.Rows), `{"a":1}{"a":3}{"a":6}{"a":7}{"a":9}{"a":10}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -366,7 +377,7 @@ func TestABadLineLosesOnlyItself(t *testing.T) {
 
 func TestRowsOfOneBatchDoNotShareCells(t *testing.T) {
 	s := schema(true, "a")
-	d := NewDecoder(format.Config{Schema: s})
+	d := newDecoder(t, format.Config{Schema: s})
 	var batch row.Batch
 	var want bytes.Buffer
 	for i := range 1000 {
@@ -393,7 +404,7 @@ func TestRowsOfOneBatchDoNotShareCells(t *testing.T) {
 
 func TestDecodingAllocatesSlabsOnly(t *testing.T) {
 	s := schema(false, "deviceId", "temperature", "humidity")
-	d := NewDecoder(format.Config{Schema: s})
+	d := newDecoder(t, format.Config{Schema: s})
 	p := reading(nil, 7)
 	var batch row.Batch
 	allocs := testing.AllocsPerRun(10000, func() {
@@ -419,7 +430,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	s := schema(true, "deviceId", "temperature", "a")
 	f.Fuzz(func(t *testing.T, p, before []byte) {
-		d := NewDecoder(format.Config{Schema: s})
+		d := newDecoder(t, format.Config{Schema: s})
 		var batch row.Batch
 		d.DecodeLines(before, &batch, func(error) {})
 		batch.Rows = nil
@@ -460,7 +471,7 @@ func FuzzTyped(f *testing.F) {
 	f.Add([]byte(`{"i":4.7,"o":{"x":"1"}}`), true)
 	f.Add([]byte(`{"i":`), true)
 	f.Fuzz(func(t *testing.T, p []byte, strict bool) {
-		d := NewDecoder(format.Config{Schema: s, Declared: s, Strict: strict})
+		d := newDecoder(t, format.Config{Schema: s, Declared: s, Strict: strict})
 		var batch row.Batch
 		if err := d.Decode(p, &batch); err == nil {
 			for dec := stdjson.NewDecoder(bytes.NewReader(p)); ; {

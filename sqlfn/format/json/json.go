@@ -21,7 +21,7 @@ func init() {
 	format.Register(&format.Format{
 		Name:       "json",
 		Doc:        param.T("JSON: an object is a row, an array of objects several rows.", "JSON：一个对象为一行，对象数组为多行。"),
-		NewDecoder: func(c format.Config) (format.Decoder, error) { return NewDecoder(c), nil },
+		NewDecoder: func(c format.Config) (format.Decoder, error) { return NewDecoder(c) },
 		NewEncoder: func(format.Config) (format.Encoder, error) { return &Encoder{}, nil },
 	})
 }
