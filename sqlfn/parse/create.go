@@ -122,12 +122,9 @@ func (p *parser) typeName() value.Type {
 		elem := p.typeName()
 		p.needOp(")")
 		return value.ArrayOf(elem)
-	case "STRUCT":
+	case "STRUCT": // STRUCT() may have any members
 		p.next()
 		p.needOp("(")
-		if p.tok().isOp(")") {
-			p.fail("column name")
-		}
 		return value.Type{Kind: value.Object, Fields: p.columns()}
 	}
 	hint := diag.DidYouMean(t.text, typeNames)

@@ -70,8 +70,8 @@ var canonical = []struct{ sql, want string }{
 	{"SELECT `left`(a), \"quo\\\"te\", 'single' FROM demo", "SELECT `left`(a), \"quo\\\"te\", \"single\" FROM demo"},
 
 	{"create stream demo () with (datasource=\"a/b\" format=\"JSON\")", `CREATE STREAM demo () WITH (DATASOURCE="a/b", FORMAT="JSON")`},
-	{"CREATE STREAM demo (a bigint, b ARRAY(STRUCT(x float, y STRING)), c DateTime, d boolean, e BYTEA, `from` STRING) WITH (SHARED=TRUE, STRICT_VALIDATION=\"False\", TEMP=\"true\", TIMESTAMP=\"ts\", timestamp_format=\"yyyy\",);",
-		"CREATE STREAM demo (a BIGINT, b ARRAY(STRUCT(x FLOAT, y STRING)), c DATETIME, d BOOLEAN, e BYTEA, `from` STRING) WITH (SHARED=\"true\", STRICT_VALIDATION=\"false\", TIMESTAMP=\"ts\", TIMESTAMP_FORMAT=\"yyyy\", TEMP=\"true\")"},
+	{"CREATE STREAM demo (a bigint, b ARRAY(STRUCT(x float, y STRING)), o struct(), c DateTime, d boolean, e BYTEA, `from` STRING) WITH (SHARED=TRUE, STRICT_VALIDATION=\"False\", TEMP=\"true\", TIMESTAMP=\"ts\", timestamp_format=\"yyyy\",);",
+		"CREATE STREAM demo (a BIGINT, b ARRAY(STRUCT(x FLOAT, y STRING)), o STRUCT(), c DATETIME, d BOOLEAN, e BYTEA, `from` STRING) WITH (SHARED=\"true\", STRICT_VALIDATION=\"false\", TIMESTAMP=\"ts\", TIMESTAMP_FORMAT=\"yyyy\", TEMP=\"true\")"},
 	{"CREATE TABLE t () WITH (DATASOURCE=\"f\", FORMAT=\"delimited\", KEY=\"k\", CONF_KEY=\"c\", TYPE=\"file\", RETAIN_SIZE=\"3\", SCHEMAID=\"a.b\", EXTRA=\"{}\", VERSION=\"1\", KIND=\"lookup\", DELIMITER=\"\\t\")",
 		"CREATE TABLE t () WITH (DATASOURCE=\"f\", FORMAT=\"delimited\", KEY=\"k\", CONF_KEY=\"c\", TYPE=\"file\", RETAIN_SIZE=\"3\", SCHEMAID=\"a.b\", EXTRA=\"{}\", VERSION=\"1\", KIND=\"lookup\", DELIMITER=\"\\t\")"},
 	{"CREATE STREAM demo () WITH ()", ""},
