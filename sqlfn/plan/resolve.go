@@ -52,10 +52,18 @@ func (b *builder) ident(id *ast.Ident, st stage) (ast.Expr, error) {
 		}
 		return &ast.Deref{Pos: id.Pos, X: x, Name: id.Name}, nil
 	}
-	if al := b.aliases[id.Name]; al != nil && !b.isOwn(al) {
-		return b.aliasRef(al, st, id)
+	al := b.aliases[id.Name]
+	if al == nil || b.isOwn(al) {
+		return b.column(id)
 	}
-	return b.column(id)
+	if st < grouped && b.isLate(al.x) { // in front of the window the name is the column
+		x, err := b.column(id)
+		if err != nil {
+			err = diag.At(diag.Plan, id.Offset(), "alias %s is computed from the window and cannot be used here", al.name)
+		}
+		return x, err
+	}
+	return b.aliasRef(al, st, id)
 }
 
 func (b *builder) qualified(in *Input, id *ast.Ident) (ast.Expr, error) {
@@ -118,11 +126,7 @@ func (b *builder) aliasRef(al *alias, st stage, at ast.Expr) (ast.Expr, error) {
 			return nil, diag.At(diag.Plan, at.Offset(), "select fields have cycled alias")
 		}
 	}
-	late := b.isLate(al.x)
-	if late && st < grouped {
-		return nil, diag.At(diag.Plan, at.Offset(), "alias %s is computed from the window and cannot be used here", al.name)
-	}
-	if !late {
+	if !b.isLate(al.x) {
 		st = min(st, perRow)
 	}
 	x, err := b.inAlias(al, st)
