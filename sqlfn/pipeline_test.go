@@ -177,3 +177,19 @@ func BenchmarkEventTimeTumblingWindow(b *testing.B) {
 func BenchmarkEventTimeHoppingWindow(b *testing.B) {
 	benchmark(b, "SELECT deviceId, avg(temperature) AS t FROM demo GROUP BY deviceId, HOPPINGWINDOW(ss, 10, 1)", sqlfn.Options{EventTime: true})
 }
+
+func TestALongGapIsNotReportedWindowByWindow(t *testing.T) {
+	p := compile(t, "SELECT count(*) AS n, window_end() AS w FROM demo GROUP BY TUMBLINGWINDOW(ss, 1)", sqlfn.Options{EventTime: true})
+	base := start.UnixMilli()
+	far := start.AddDate(50, 0, 0).UnixMilli()
+	var out results
+	for _, ts := range []int64{base, far + 500, far + 1500} {
+		if err := p.Push(0, batch(p, map[string]any{"ts": ts}), &out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := fmt.Sprintf(`[{"n":1,"w":%d}] [{"w":%d}] [{"n":1,"w":%d}]`, base+1000, far, far+1000)
+	if got := strings.Join(out.lines, " "); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

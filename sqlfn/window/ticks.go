@@ -46,6 +46,18 @@ func (t *ticks) from() int64 { return max(t.next-t.length, t.begin) }
 // step moves to the next window.
 func (t *ticks) step() { t.next += t.distance }
 
+// maxGap is how many empty windows in a row are reported one by one. A longer
+// gap is a service that was down, a clock that was set, or a device with a
+// false time: only the last window of it is reported.
+const maxGap = 1000
+
+// skip moves over a long gap to the last window that is due at now.
+func (t *ticks) skip(now int64) {
+	if due := (now - t.next) / t.distance; due > maxGap {
+		t.next += due * t.distance
+	}
+}
+
 func (t *ticks) save(w *state.Writer) {
 	w.Bool(t.running)
 	w.Int(t.begin)

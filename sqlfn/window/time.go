@@ -49,6 +49,9 @@ func (w *timeWindow) Push(b row.Batch, out exec.Emitter) error {
 // Advance implements exec.Operator.
 func (w *timeWindow) Advance(now int64, out exec.Emitter) error {
 	for w.ticks.running && w.ticks.next <= now {
+		if w.content.empty() {
+			w.ticks.skip(now)
+		}
 		if err := w.content.fire(w.ticks, out); err != nil {
 			return err
 		}
