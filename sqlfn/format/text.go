@@ -82,14 +82,20 @@ func (r *TextReader) read(s string, t value.Type) (value.Value, error) {
 			at, err := r.readTime(s)
 			return value.OfTime(at), err
 		}
-	case value.Array, value.Ints, value.Floats, value.Object:
-		v, err := value.ParseJSON([]byte(s), value.JSONOptions{})
-		if err == nil && v.IsArray() == (t.Kind == value.Object) {
-			err = fmt.Errorf("the text is JSON of type %s", v.Kind())
-		}
-		return v, err
+	case value.Array, value.Ints, value.Floats:
+		return readJSON(s, value.Value.IsArray)
+	case value.Object:
+		return readJSON(s, func(v value.Value) bool { return v.Kind() == value.Object })
 	}
 	return value.OfString(s), nil
+}
+
+func readJSON(s string, fits func(value.Value) bool) (value.Value, error) {
+	v, err := value.ParseJSON([]byte(s), value.JSONOptions{})
+	if err == nil && !fits(v) {
+		err = fmt.Errorf("the text is JSON of type %s", v.Kind())
+	}
+	return v, err
 }
 
 // readInt takes whole numbers, also when written as 4.0.
