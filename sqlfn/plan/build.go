@@ -174,6 +174,9 @@ func (b *builder) columnOf(in *Input, name string, pos int) *Slot {
 		}
 	}
 	s := &Slot{Pos: ast.Pos(pos), Name: name, Type: t}
+	if len(b.sel.Joins) > 0 {
+		s.Ref = in.Ref
+	}
 	in.cols = append(in.cols, s)
 	in.Want.Cols = append(in.Want.Cols, value.Field{Name: name, Type: t})
 	return s

@@ -11,7 +11,14 @@ import (
 // Op and Info of the nodes, in the words of the status page and EXPLAIN.
 
 // Op implements Node.
-func (*Compute) Op() string { return "analytic" }
+func (n *Compute) Op() string {
+	for _, c := range n.Cols {
+		if a, ok := c.X.(*Apply); ok && a.Func.IsAnalytic() {
+			return "analytic"
+		}
+	}
+	return "alias"
+}
 
 // Info implements Node.
 func (n *Compute) Info() string {
@@ -37,13 +44,7 @@ func (n *Filter) Info() string { return "Condition:{ " + n.X.String() + " }" }
 func (*Window) Op() string { return "window" }
 
 // Info implements Node.
-func (n *Window) Info() string {
-	s := fmt.Sprintf("{ length:%d, windowType:%s, limit: 0 }", n.Size, n.Kind)
-	if n.Filter != nil {
-		s += " Filter:{ " + n.Filter.String() + " }"
-	}
-	return s
-}
+func (n *Window) Info() string { return "Window:{ " + n.Window.String() + " }" }
 
 // Op implements Node.
 func (*Join) Op() string { return "join" }
@@ -123,7 +124,7 @@ func list(es []ast.Expr) string {
 }
 
 var planNames = map[string]string{
-	"analytic": "AnalyticFuncsPlan", "filter": "FilterPlan", "having": "HavingPlan", "window": "WindowPlan", "join": "JoinPlan",
+	"alias": "AliasPlan", "analytic": "AnalyticFuncsPlan", "filter": "FilterPlan", "having": "HavingPlan", "window": "WindowPlan", "join": "JoinPlan",
 	"aggregate": "AggregatePlan", "order": "OrderPlan", "limit": "LimitPlan", "project": "ProjectPlan",
 }
 
@@ -133,13 +134,13 @@ func (p *Plan) Explain() string {
 	var b strings.Builder
 	depth := 0
 	line := func(op, info string) {
-		text, _ := json.Marshal(struct {
+		b.WriteString(strings.Repeat("\t", depth))
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		enc.Encode(struct { // a strings.Builder takes everything
 			Op   string `json:"op"`
 			Info string `json:"info"`
 		}{fmt.Sprintf("%s_%d", op, depth), info})
-		b.WriteString(strings.Repeat("\t", depth))
-		b.Write(text)
-		b.WriteByte('\n')
 	}
 	for i := len(p.Nodes) - 1; i >= 0; i-- {
 		line(planNames[p.Nodes[i].Op()], p.Nodes[i].Info())

@@ -65,10 +65,7 @@ type Node interface {
 }
 
 // Compute fills slots, in order; later expressions may read earlier slots.
-type Compute struct {
-	Analytic bool
-	Cols     []Assign
-}
+type Compute struct{ Cols []Assign }
 
 // Assign is a slot and what goes into it.
 type Assign struct {
@@ -147,11 +144,17 @@ type Slot struct {
 	ast.Pos
 	Index int
 	Name  string
+	Ref   string // the stream, if there are several
 	Type  value.Type
 }
 
 // String prints the column's name.
-func (s *Slot) String() string { return s.Name }
+func (s *Slot) String() string {
+	if s.Ref != "" {
+		return s.Ref + "." + s.Name
+	}
+	return s.Name
+}
 
 // FirstOf is an unqualified column of several schemaless streams: the first
 // one that has it.
