@@ -18,19 +18,17 @@ const (
 
 // deliver is what a source calls for each message. It decodes in the caller's
 // goroutine: handing a lone message to another one first costs more than the
-// decoding, and a busy source is ahead of the rules anyway.
+// decoding, and a busy source is ahead of the rules anyway. The message's Ack
+// is told once, also when deliver returns an error.
 func (h *Hub) deliver(m Message) error {
 	h.turn.Lock()
 	defer h.turn.Unlock()
-	if err := h.ctx.Err(); err != nil {
-		return err
-	}
-	p := h.plan.Load()
-	if len(p.taps) == 0 {
+	p, err := h.plan.Load(), h.ctx.Err()
+	if err != nil || len(p.taps) == 0 {
 		if m.Ack != nil {
 			m.Ack(ErrDetached)
 		}
-		return nil
+		return err
 	}
 	now := m.TS
 	if now == 0 {
@@ -45,7 +43,7 @@ func (h *Hub) deliver(m Message) error {
 	h.stats.In.Add(read)
 	h.stats.Out.Add(int64(len(h.rows)))
 	h.stats.LastInvocation.Store(now)
-	err := h.spread(p, &m, now)
+	err = h.spread(p, &m, now)
 	if err == nil && m.Offset != nil {
 		h.offset = m.Offset
 	}
