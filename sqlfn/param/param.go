@@ -89,7 +89,7 @@ func (p *Set) AllowUnknown() { p.open = true }
 // Accept takes properties of older releases that have no meaning here.
 func (p *Set) Accept(names ...string) {
 	for _, n := range names {
-		p.specs = append(p.specs, &Spec{Name: n, Type: "any", Ignored: true, set: func(any) error { return nil }})
+		p.specs = append(p.specs, &Spec{Name: n, Type: "any", Ignored: true, min: math.Inf(-1), max: math.Inf(1), set: func(any) error { return nil }})
 	}
 }
 
