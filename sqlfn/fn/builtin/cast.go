@@ -25,16 +25,19 @@ func casts() []*fn.Func {
 				_, err := castKind(args[1].Str())
 				return err
 			},
-			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
-				k, err := castKind(args[1].Str())
-				if err != nil {
-					return null, err
+			NewEval: func() fn.EvalFunc {
+				kind := last[value.Kind]{build: castKind}
+				return func(c *fn.Ctx, args []value.Value) (value.Value, error) {
+					k, err := kind.of(args[1])
+					if err != nil {
+						return null, err
+					}
+					v, err := Cast(args[0], k, location(c))
+					if err != nil {
+						return null, fmt.Errorf("not supported type conversion, got error %w", err)
+					}
+					return v, nil
 				}
-				v, err := Cast(args[0], k, location(c))
-				if err != nil {
-					return null, fmt.Errorf("not supported type conversion, got error %w", err)
-				}
-				return v, nil
 			}},
 	}
 }

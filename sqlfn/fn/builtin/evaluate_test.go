@@ -57,14 +57,19 @@ func (e *evaluator) run(text, rows string) (out value.Value, err error) {
 	}
 	for i, obj := range all {
 		e.last = i == len(all)-1
-		e.ctx.RowNumber = int64(i + 1)
-		e.ctx.Row = &row.Row{Rest: obj, TS: 1577934245123, Meta: row.ObjectMeta{Obj: value.From(map[string]any{
-			"topic": "in/s", "qos": 1, "messageId": 3, "device": map[string]any{"id": 7}})}}
+		e.row(i, obj)
 		if out, err = e.eval(x); err != nil {
 			return out, err
 		}
 	}
 	return out, nil
+}
+
+// row puts the evaluator on a row.
+func (e *evaluator) row(i int, obj value.Value) {
+	e.ctx.RowNumber = int64(i + 1)
+	e.ctx.Row = &row.Row{Rest: obj, TS: 1577934245123, Meta: row.ObjectMeta{Obj: value.From(map[string]any{
+		"topic": "in/s", "qos": 1, "messageId": 3, "device": map[string]any{"id": 7}})}}
 }
 
 func (e *evaluator) eval(x ast.Expr) (value.Value, error) {

@@ -71,10 +71,11 @@ func eventMeta() []*fn.Func {
 				if c.Row == nil || c.Row.Meta == nil {
 					return null, nil
 				}
-				if args[0].Str() == "*" {
+				key := args[0].String()
+				if key == "*" {
 					return c.Row.Meta.All(), nil
 				}
-				return metaKey(c, args[0].Str()), nil
+				return metaKey(c, key), nil
 			}},
 		{Name: "mqtt", Sig: "(key string) -> any", Mark: 'B', Volatile: true,
 			Doc:      param.T("The topic or messageid of the MQTT message that brought the event.", "带来该事件的 MQTT 消息的 topic 或 messageid。"),
@@ -163,7 +164,7 @@ func states() []*fn.Func {
 				return err
 			},
 			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
-				k, err := castKind(args[1].Str())
+				k, err := castKind(args[1].String())
 				if err != nil || c.Stored == nil {
 					return args[2], err
 				}

@@ -67,8 +67,9 @@ func (a *quantile) Retract(_ *fn.Ctx, args []value.Value) error {
 }
 
 func (a *quantile) Merge(other fn.Aggregate) error {
-	b := other.(*quantile)
-	a.xs, a.p = append(a.xs, b.xs...), b.p
+	if b := other.(*quantile); len(b.xs) > 0 {
+		a.xs, a.p = append(a.xs, b.xs...), b.p
+	}
 	return nil
 }
 
