@@ -109,7 +109,7 @@ func CodeOf(err error) Code {
 // DidYouMean returns `did you mean "x"?` for the candidate nearest to a
 // misspelt name, "" if none is near.
 func DidYouMean(name string, candidates []string) string {
-	best, at := "", len(name)/3+1
+	best, at := "", len(name)/4+2
 	for _, c := range candidates {
 		d := levenshtein.ComputeDistance(strings.ToLower(name), strings.ToLower(c))
 		if d < at && d < len(c) {
