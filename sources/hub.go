@@ -30,6 +30,9 @@ type HubConfig struct {
 	Declared  *row.Schema // declared columns, nil if schemaless
 	Common    Common      // properties that all sources have
 
+	TimestampFormat string         // TIMESTAMP_FORMAT option
+	Loc             *time.Location // of times without a zone; nil: UTC
+
 	Resume   []byte        // where to start, from a checkpoint; nil: afresh
 	Patience time.Duration // how long a rule that may lose rows is waited for; 0 is a second
 	DataDir  string

@@ -70,7 +70,7 @@ func (h *Hub) Attach(in *Inbox, input int, want Want) (*Tap, error) {
 	next := *old
 	next.meta = old.meta || want.Meta
 	next.schema = union(old.schema, want.Schema, h.cfg.Declared)
-	if next.schema != old.schema {
+	if next.schema != old.schema || next.meta != old.meta {
 		if err := h.compile(&next); err != nil {
 			return nil, fmt.Errorf("stream %q: %w", h.cfg.Stream, err)
 		}
@@ -106,15 +106,18 @@ func (h *Hub) compile(p *plan) error {
 	cfg := format.Config{
 		Schema: p.schema, Declared: h.cfg.Declared, Strict: h.cfg.Strict, Delimiter: h.cfg.Delimiter,
 		SchemaID: h.cfg.SchemaID, IntWhole: h.cfg.Common.IntWhole,
+		TimestampFormat: h.cfg.TimestampFormat, Loc: h.cfg.Loc, NoMeta: !p.meta,
 	}
-	var err error
 	if own, ok := h.cfg.Source.(Decoding); ok {
-		p.decoder, err = own.Decoder(cfg)
-	} else {
-		var f *format.Format
-		if f, err = format.Lookup(h.cfg.Format); err == nil {
-			p.decoder, err = f.NewDecoder(cfg)
+		d, err := own.Decoder(cfg)
+		if d != nil || err != nil {
+			p.decoder = d
+			return err
 		}
+	}
+	f, err := format.Lookup(h.cfg.Format)
+	if err == nil {
+		p.decoder, err = f.NewDecoder(cfg)
 	}
 	return err
 }

@@ -56,7 +56,9 @@ type Message struct {
 }
 
 // Decoding is implemented by a Source whose payloads are not in the stream's
-// FORMAT (edgex): it makes the decoder for the wanted columns itself.
+// FORMAT (edgex): it makes the decoder for the wanted columns itself. A nil
+// Decoder without an error leaves it to FORMAT. It is called before Run, and
+// again whenever rules that join want more.
 type Decoding interface {
 	Decoder(cfg format.Config) (format.Decoder, error)
 }
