@@ -134,7 +134,7 @@ func diffText(want, got string) string {
 func textLines(text string) []emission {
 	var es []emission
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
-		es = append(es, emission{text: strings.TrimRight(line, " \t")})
+		es = append(es, emission{noTime, strings.TrimRight(line, " \t")})
 	}
 	return es
 }

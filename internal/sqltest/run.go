@@ -88,12 +88,14 @@ func (r *runner) check(c *testCase) error {
 	return errors.Join(failed...)
 }
 
-// checkError compares the text of an error, or its text with the place.
+// checkError compares the text of an error, without or with its hint, or its
+// text with the place.
 func checkError(want string, err error) error {
 	if want = strings.TrimSpace(want); err == nil {
 		return fmt.Errorf("rule was accepted, want the error: %s", want)
 	}
-	if err.Error() == want || detail(err) == want {
+	var e *diag.Error
+	if matches(want, err.Error()) || matches(want, detail(err)) || errors.As(err, &e) && matches(want, e.Msg) {
 		return nil
 	}
 	return fmt.Errorf("error differs:%s", diffText(want, detail(err)))

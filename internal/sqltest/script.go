@@ -232,11 +232,18 @@ func cutTime(line string) (at time.Duration, rest string, err error) {
 
 // emission is one line of the output.
 type emission struct {
-	at   time.Duration
-	text string // JSON, or "error: .."
+	at   time.Duration // noTime for a line of other text
+	text string        // JSON, or "error: .."
 }
 
-func (e emission) String() string { return fmt.Sprintf("@%v %s", e.at, e.text) }
+const noTime time.Duration = -1
+
+func (e emission) String() string {
+	if e.at == noTime {
+		return e.text
+	}
+	return fmt.Sprintf("@%v %s", e.at, e.text)
+}
 
 func parseOutput(text string) ([]emission, error) {
 	var es []emission
