@@ -78,11 +78,16 @@ type Hub struct {
 	ended bool // the source is exhausted
 
 	turn    sync.Mutex // held while a message is handed out; guards the rest
-	rows    []row.Row  // the decoder's output
+	now     int64      // of the message at hand
+	rows    []row.Row  // of the message at hand
+	into    row.Batch  // what the decoder fills
+	bad     int        // events the decoder refused
 	late    []*Tap     // inboxes that had no room for the message at hand
 	offset  []byte     // behind the last message
 	mapped  mapping    // for messages that come as rows
 	sampled sampler
+
+	failFunc func(error) // h.fail, made once
 }
 
 // NewHub checks the configuration. The source is not touched before Start.
@@ -101,6 +106,7 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 	}
 	h := &Hub{cfg: cfg, log: cfg.Log.With("stream", cfg.Stream), link: exec.NewLink(cfg.Clock), done: make(chan struct{})}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
+	h.failFunc = h.fail
 	first := &plan{schema: &row.Schema{}}
 	if err := h.compile(first); err != nil {
 		h.cancel()

@@ -34,57 +34,51 @@ func (h *Hub) deliver(m Message) error {
 	if now == 0 {
 		now = clock.MS(h.cfg.Clock.Now())
 	}
-	h.rows = h.rows[:0]
-	failed := h.decode(p, &m, now)
+	h.rows, h.bad, h.now = h.rows[:0], 0, now
+	h.decode(p, &m)
 	read := int64(1)
 	if m.Batch != nil || m.Lines {
-		read = int64(len(h.rows) + failed)
+		read = int64(len(h.rows) + h.bad)
 	}
 	h.stats.In.Add(read)
 	h.stats.Out.Add(int64(len(h.rows)))
 	h.stats.LastInvocation.Store(now)
-	err = h.spread(p, &m, now)
+	err = h.spread(p, &m)
 	if err == nil && m.Offset != nil {
 		h.offset = m.Offset
 	}
 	return err
 }
 
-// decode fills h.rows and returns the number of events that it could not
-// decode.
-func (h *Hub) decode(p *plan, m *Message, now int64) (failed int) {
-	fail := func(err error) {
-		failed++
-		h.fail(p, err, now)
-	}
+// decode fills h.rows and counts in h.bad the events that cannot be decoded.
+func (h *Hub) decode(p *plan, m *Message) {
 	if m.Batch != nil {
 		h.rows = h.mapped.appendRows(h.rows, m.Batch, p.schema)
-	} else if err := h.decodeBytes(p, m, fail); err != nil {
-		fail(err)
+	} else if err := h.decodeBytes(p, m); err != nil {
+		h.fail(err)
 	}
 	for i := range h.rows {
 		r := &h.rows[i]
 		if r.TS == 0 {
-			r.TS = now
+			r.TS = h.now
 		}
 		if p.meta && r.Meta == nil {
 			r.Meta = m.Meta
 		}
 	}
-	return failed
 }
 
 // decodeBytes runs the decoder. A payload that makes it panic costs that
 // payload, not the process.
-func (h *Hub) decodeBytes(p *plan, m *Message, fail func(error)) (err error) {
-	into := row.Batch{Schema: p.schema, Rows: h.rows}
+func (h *Hub) decodeBytes(p *plan, m *Message) (err error) {
+	h.into = row.Batch{Schema: p.schema, Rows: h.rows}
 	defer func() {
 		if x := recover(); x != nil {
 			h.log.Error("decoder panicked", "panic", x, "stack", string(debug.Stack()))
 			err = fmt.Errorf("decoder panicked: %v", x)
 			return
 		}
-		h.rows = into.Rows
+		h.rows = h.into.Rows
 	}()
 	payload := m.Payload
 	if h.cfg.Common.inflate != nil {
@@ -93,14 +87,14 @@ func (h *Hub) decodeBytes(p *plan, m *Message, fail func(error)) (err error) {
 		}
 	}
 	if !m.Lines {
-		return p.decoder.Decode(payload, &into)
+		return p.decoder.Decode(payload, &h.into)
 	}
-	format.DecodeLines(p.decoder, payload, &into, fail)
+	format.DecodeLines(p.decoder, payload, &h.into, h.failFunc)
 	return nil
 }
 
 // spread hands the rows of a message to every rule.
-func (h *Hub) spread(p *plan, m *Message, now int64) error {
+func (h *Hub) spread(p *plan, m *Message) error {
 	rows := h.rows
 	if len(rows) == 0 {
 		if m.Ack != nil {
@@ -111,7 +105,7 @@ func (h *Hub) spread(p *plan, m *Message, now int64) error {
 	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows}}
 	if len(rows) <= copyRows {
 		pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
-		err := h.offer(p, &pc, now)
+		err := h.offer(p, &pc)
 		clear(rows)
 		return err
 	}
@@ -125,7 +119,7 @@ func (h *Hub) spread(p *plan, m *Message, now int64) error {
 		if i == parts-1 {
 			pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
 		}
-		if err := h.offer(p, &pc, now); err != nil {
+		if err := h.offer(p, &pc); err != nil {
 			return err
 		}
 	}
@@ -134,12 +128,12 @@ func (h *Hub) spread(p *plan, m *Message, now int64) error {
 
 // offer puts a parcel into every inbox; those without room are seen to last,
 // so that they hold up nobody else longer than they must.
-func (h *Hub) offer(p *plan, pc *parcel, now int64) error {
+func (h *Hub) offer(p *plan, pc *parcel) error {
 	n := int64(len(pc.batch.Rows))
 	h.late = h.late[:0]
 	for _, t := range p.taps {
 		if ok, _ := t.in.put(t, pc, false); ok {
-			t.accepted(n, now)
+			t.accepted(n, h.now)
 		} else {
 			h.late = append(h.late, t)
 		}
@@ -147,7 +141,7 @@ func (h *Hub) offer(p *plan, pc *parcel, now int64) error {
 	if len(h.late) == 0 {
 		return nil
 	}
-	return h.insist(pc, now)
+	return h.insist(pc)
 }
 
 func (t *Tap) accepted(n, now int64) {
@@ -160,20 +154,20 @@ func (t *Tap) accepted(n, now int64) {
 // insist waits until the late inboxes have room. Those that may lose rows are
 // waited for only so long, all together; one that has made no room in that
 // time is not waited for again until it has.
-func (h *Hub) insist(pc *parcel, now int64) error {
+func (h *Hub) insist(pc *parcel) error {
 	var patience <-chan time.Time
 	over := false
 	for i, t := range h.late {
 		for {
 			ok, room := t.in.put(t, pc, true)
 			if ok {
-				t.accepted(int64(len(pc.batch.Rows)), now)
+				t.accepted(int64(len(pc.batch.Rows)), h.now)
 				break
 			}
 			var limit <-chan time.Time
 			if !t.want.Lossless {
 				if over || t.stuck {
-					h.drop(t, pc, now)
+					h.drop(t, pc)
 					break
 				}
 				if patience == nil {
@@ -200,23 +194,24 @@ func (h *Hub) insist(pc *parcel, now int64) error {
 }
 
 // drop counts what a rule at qos 0 misses.
-func (h *Hub) drop(t *Tap, pc *parcel, now int64) {
+func (h *Hub) drop(t *Tap, pc *parcel) {
 	n := len(pc.batch.Rows)
 	t.stuck = true
 	t.dropped.In.Add(int64(n))
 	err := fmt.Errorf("buffer full, drop %d messages from %s", n, h.cfg.Stream)
 	t.stats.Errors.Add(int64(n) - 1)
-	t.stats.Failed(err, now)
-	h.sampled.warn(h.log, now, "a rule is too slow", err)
+	t.stats.Failed(err, h.now)
+	h.sampled.warn(h.log, h.now, "a rule is too slow", err)
 	pc.giveUp(nil)
 }
 
 // fail counts an event that could not be decoded and tells the rules that ask.
-func (h *Hub) fail(p *plan, err error, now int64) {
-	h.stats.Failed(err, now)
-	h.sampled.warn(h.log, now, "event dropped", err)
-	for _, t := range p.taps {
-		t.stats.Failed(err, now)
+func (h *Hub) fail(err error) {
+	h.bad++
+	h.stats.Failed(err, h.now)
+	h.sampled.warn(h.log, h.now, "event dropped", err)
+	for _, t := range h.plan.Load().taps {
+		t.stats.Failed(err, h.now)
 		if t.want.Errors {
 			t.in.note(t, Delivery{Err: err})
 		}
