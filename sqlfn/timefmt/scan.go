@@ -36,7 +36,7 @@ func (l *Layout) Parse(text string, loc *time.Location) (time.Time, error) {
 	}
 	t, err := s.time()
 	if err != nil {
-		return time.Time{}, fmt.Errorf("Can't parse string as time: %s does not match %s", text, l.pattern)
+		return time.Time{}, fmt.Errorf("%w does not match %s", notTime(text), l.pattern)
 	}
 	return t, nil
 }

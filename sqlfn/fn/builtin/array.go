@@ -47,18 +47,23 @@ func same(a, b value.Value) bool {
 func elements() []*fn.Func {
 	return []*fn.Func{
 		{Name: "element_at", Sig: "(x any, at any) -> any", Mark: 'B',
-			Doc:      param.T("The element of an array at an index from 0, negative ones counting from the end, or the member of an object with that key.", "数组中下标为 at(从 0 开始,负数从末尾计数)的元素,或对象中键为 at 的成员。"),
-			Examples: []fn.Example{arrays("element_at(arr, 0)", "3"), arrays("element_at(arr, -1)", "1"), arrays("element_at(arr, 9)", "error: index out of range"), on(`[{"o":{"k":1}}]`, `element_at(o, "k")`, "1"), eg("element_at(null, 0)", "null")},
-			Eval:     elementAt},
+			Doc: param.T("The element of an array at an index from 0, negative ones counting from the end, or the member of an object with that key.",
+				"数组中下标为 at(从 0 开始,负数从末尾计数)的元素,或对象中键为 at 的成员。"),
+			Examples: []fn.Example{arrays("element_at(arr, 0)", "3"), arrays("element_at(arr, -1)", "1"), arrays("element_at(arr, 9)", "error: index out of range"),
+				on(`[{"o":{"k":1}}]`, `element_at(o, "k")`, "1"), eg("element_at(null, 0)", "null")},
+			Eval: elementAt},
 		{Name: "array_contains", Sig: "(x array, v any) -> bool", Mark: 'A', OnNull: value.False,
-			Doc:      param.T("Whether x has an element equal to v and of the same type.", "x 是否包含与 v 相等且类型相同的元素。"),
-			Examples: []fn.Example{arrays("array_contains(arr, 2)", "true"), arrays("array_contains(arr, 2.0)", "false"), arrays(`array_contains(null, 1)`, "false"), arrays("array_contains(i, 1)", "error: first argument should be array of interface{}")},
+			Doc: param.T("Whether x has an element equal to v and of the same type.", "x 是否包含与 v 相等且类型相同的元素。"),
+			Examples: []fn.Example{arrays("array_contains(arr, 2)", "true"), arrays("array_contains(arr, 2.0)", "false"),
+				arrays(`array_contains(null, 1)`, "false"),
+				arrays("array_contains(i, 1)", "error: first argument should be array of interface{}")},
 			Eval: onArray(func(arr value.Value, args []value.Value) (value.Value, error) {
 				return value.OfBool(position(arr, args[0]) >= 0), nil
 			})},
 		{Name: "array_position", Sig: "(x array, v any) -> int", Mark: 'B', OnNull: value.OfInt(-1),
-			Doc:      param.T("The index of the first element equal to v and of the same type, -1 if there is none.", "与 v 相等且类型相同的首个元素的下标,没有时为 -1。"),
-			Examples: []fn.Example{arrays(`array_position(sarr, "b")`, "2"), arrays("array_position(arr, 1)", "1"), arrays("array_position(arr, 9)", "-1"), eg("array_position(null, 1)", "-1")},
+			Doc: param.T("The index of the first element equal to v and of the same type, -1 if there is none.", "与 v 相等且类型相同的首个元素的下标,没有时为 -1。"),
+			Examples: []fn.Example{arrays(`array_position(sarr, "b")`, "2"), arrays("array_position(arr, 1)", "1"), arrays("array_position(arr, 9)", "-1"),
+				eg("array_position(null, 1)", "-1")},
 			Eval: onArray(func(arr value.Value, args []value.Value) (value.Value, error) {
 				return value.OfInt(int64(position(arr, args[0]))), nil
 			})},
@@ -73,6 +78,11 @@ func elements() []*fn.Func {
 				}
 				return value.OfInt(-1), nil
 			})},
+	}
+}
+
+func arrayFigures() []*fn.Func {
+	return []*fn.Func{
 		{Name: "array_max", Sig: "(x array) -> any", Mark: 'B',
 			Doc:      param.T("The largest element that is not NULL.", "数组中最大的非空元素。"),
 			Examples: []fn.Example{arrays("array_max(arr)", "3"), arrays("array_max(sarr)", `"c"`), arrays("array_max(empty)", "null"), eg("array_max(null)", "null")},

@@ -9,8 +9,9 @@ import (
 func arraySets() []*fn.Func {
 	return []*fn.Func{
 		{Name: "array_contains_any", Sig: "(x array, y array) -> bool", Mark: 'B', OnNull: value.False,
-			Doc:      param.T("Whether x and y have an element in common.", "x 与 y 是否有共同元素。"),
-			Examples: []fn.Example{arrays(`array_contains_any(sarr, array_create("z", "b"))`, "true"), arrays("array_contains_any(sarr, arr)", "false"), arrays("array_contains_any(sarr, null)", "false")},
+			Doc: param.T("Whether x and y have an element in common.", "x 与 y 是否有共同元素。"),
+			Examples: []fn.Example{arrays(`array_contains_any(sarr, array_create("z", "b"))`, "true"), arrays("array_contains_any(sarr, arr)", "false"),
+				arrays("array_contains_any(sarr, null)", "false")},
 			Eval: twoArrays(func(x, y value.Value) value.Value {
 				in := newValueSet(y)
 				for i := range x.Len() {
@@ -21,8 +22,9 @@ func arraySets() []*fn.Func {
 				return value.False
 			})},
 		{Name: "array_intersect", Sig: "(x array, y array) -> array", Mark: 'B',
-			Doc:      param.T("The distinct elements of x that y has too; NULL if one is empty.", "x 与 y 共有的不同元素;任一为空时结果为 NULL。"),
-			Examples: []fn.Example{arrays(`array_intersect(sarr, array_create("b", "z"))`, `["b"]`), arrays("array_intersect(empty, sarr)", "null"), arrays("array_intersect(sarr, null)", "null")},
+			Doc: param.T("The distinct elements of x that y has too; NULL if one is empty.", "x 与 y 共有的不同元素;任一为空时结果为 NULL。"),
+			Examples: []fn.Example{arrays(`array_intersect(sarr, array_create("b", "z"))`, `["b"]`), arrays("array_intersect(empty, sarr)", "null"),
+				arrays("array_intersect(sarr, null)", "null")},
 			Eval: twoArrays(func(x, y value.Value) value.Value {
 				if x.Len() == 0 || y.Len() == 0 {
 					return null
@@ -31,8 +33,9 @@ func arraySets() []*fn.Func {
 				return filtered(x, func(v value.Value) bool { return in.has(v) })
 			})},
 		{Name: "array_union", Sig: "(x array, y array) -> array", Mark: 'B', Nulls: fn.SeesNull,
-			Doc:      param.T("The distinct elements of x and y; the other one if one is NULL.", "x 与 y 的所有不同元素;一个为 NULL 时返回另一个。"),
-			Examples: []fn.Example{arrays(`array_union(sarr, array_create("b", "z"))`, `["c","a","b","z"]`), arrays("array_union(null, sarr)", `["c","a","b"]`), eg("array_union(null, null)", "null")},
+			Doc: param.T("The distinct elements of x and y; the other one if one is NULL.", "x 与 y 的所有不同元素;一个为 NULL 时返回另一个。"),
+			Examples: []fn.Example{arrays(`array_union(sarr, array_create("b", "z"))`, `["c","a","b","z"]`), arrays("array_union(null, sarr)", `["c","a","b"]`),
+				eg("array_union(null, null)", "null")},
 			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
 				switch {
 				case args[0].IsNull():
@@ -49,9 +52,15 @@ func arraySets() []*fn.Func {
 				in := newValueSet(y)
 				return filtered(x, func(v value.Value) bool { return !in.has(v) })
 			})},
+	}
+}
+
+func arrayCuts() []*fn.Func {
+	return []*fn.Func{
 		{Name: "array_distinct", Sig: "(x array) -> array", Mark: 'C',
-			Doc:      param.T("The elements of x without repetitions, in order; NULL counts as an element.", "去除重复元素并保持顺序;NULL 也算元素。"),
-			Examples: []fn.Example{arrays("array_distinct(arr)", "[3,1,2]"), arrays("array_distinct(narr)", `["a",null,"b"]`), arrays("array_distinct(empty)", "null"), eg("array_distinct(null)", "null")},
+			Doc: param.T("The elements of x without repetitions, in order; NULL counts as an element.", "去除重复元素并保持顺序;NULL 也算元素。"),
+			Examples: []fn.Example{arrays("array_distinct(arr)", "[3,1,2]"), arrays("array_distinct(narr)", `["a",null,"b"]`),
+				arrays("array_distinct(empty)", "null"), eg("array_distinct(null)", "null")},
 			Eval: onItems(func(arr value.Value, _ []value.Value) (value.Value, error) {
 				return filtered(arr, func(value.Value) bool { return true }), nil
 			})},

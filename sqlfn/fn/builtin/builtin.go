@@ -35,7 +35,7 @@ func Funcs() []*fn.Func {
 		}
 	}
 	add("aggregate", sums(), extremes(), gathers(), spreads(), quantiles(), hitAggregates())
-	add("analytic", lookbacks(), changes(), accumulators(), runnings(), hits())
+	add("analytic", lookbacks(), changes(), accumulators(), runnings(fs...), hits())
 	add("multicolumn", columnChanges())
 	add("multirow", rowMakers())
 	add("window", windowBounds())
@@ -45,9 +45,9 @@ func Funcs() []*fn.Func {
 	add("hash", hashes())
 	add("json", jsonTexts(), jsonPaths())
 	add("other", nulls(), identities(), eventMeta(), states())
-	add("datetime", nows(), timeTexts(), calendar(), clockFields(), epochs())
-	add("array", elements(), arraySets(), arrayShapes(), arrayTexts(), generators())
-	add("object", members(), objectMakers(), objectCuts())
+	add("datetime", nows(), timeTexts(), timeShifts(), calendar(), clockFields(), epochs())
+	add("array", elements(), arrayFigures(), arraySets(), arrayCuts(), arrayShapes(), arrayTexts(), generators())
+	add("object", members(), objectMakers(), objectsOfPairs(), objectCuts())
 	add("array", arrayMaps(fs))
 	return fs
 }

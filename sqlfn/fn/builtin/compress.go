@@ -19,8 +19,9 @@ import (
 func compressions() []*fn.Func {
 	return []*fn.Func{
 		{Name: "compress", Sig: "(x any, method string) -> bytea", Mark: 'C',
-			Doc:      param.T("The text or bytes of x compressed by zlib, gzip, flate or zstd.", "用 zlib、gzip、flate 或 zstd 压缩 x。"),
-			Examples: []fn.Example{eg(`cast(decompress(compress("hi", "zstd"), "zstd"), "string")`, `"hi"`), eg(`compress(null, "gzip")`, "null"), eg(`compress("hi", "lz4")`, "error: unsupported compressor: lz4")},
+			Doc: param.T("The text or bytes of x compressed by zlib, gzip, flate or zstd.", "用 zlib、gzip、flate 或 zstd 压缩 x。"),
+			Examples: []fn.Example{eg(`cast(decompress(compress("hi", "zstd"), "zstd"), "string")`, `"hi"`), eg(`compress(null, "gzip")`, "null"),
+				eg(`compress("hi", "lz4")`, "error: unsupported compressor: lz4")},
 			NewEval: func() fn.EvalFunc {
 				w := last[compressor]{build: newCompressor}
 				return func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -32,8 +33,9 @@ func compressions() []*fn.Func {
 				}
 			}},
 		{Name: "decompress", Sig: "(x any, method string) -> bytea", Mark: 'C',
-			Doc:      param.T("The bytes that compress was given.", "还原 compress 压缩的字节。"),
-			Examples: []fn.Example{eg(`cast(decompress(compress("hi", "gzip"), "gzip"), "string")`, `"hi"`), eg(`decompress(null, "gzip")`, "null"), eg(`decompress("hi", "lz4")`, "error: unsupported decompressor: lz4")},
+			Doc: param.T("The bytes that compress was given.", "还原 compress 压缩的字节。"),
+			Examples: []fn.Example{eg(`cast(decompress(compress("hi", "gzip"), "gzip"), "string")`, `"hi"`), eg(`decompress(null, "gzip")`, "null"),
+				eg(`decompress("hi", "lz4")`, "error: unsupported decompressor: lz4")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 				b, err := decompress(textBytes(args[0]), args[1].String())
 				return value.OfBytes(b), err

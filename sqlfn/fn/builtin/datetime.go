@@ -40,7 +40,8 @@ func nows() []*fn.Func {
 		return f
 	}
 	return []*fn.Func{
-		of("now", []string{"current_timestamp", "local_time", "local_timestamp"}, time.DateTime, true, "Date and time now, with digits of a second's fraction.", "当前日期时间,digits 为秒的小数位数。", "2020-01-02 03:04:05"),
+		of("now", []string{"current_timestamp", "local_time", "local_timestamp"}, time.DateTime, true,
+			"Date and time now, with digits of a second's fraction.", "当前日期时间,digits 为秒的小数位数。", "2020-01-02 03:04:05"),
 		of("cur_date", []string{"current_date"}, time.DateOnly, false, "The date now.", "当前日期。", "2020-01-02"),
 		of("cur_time", []string{"current_time"}, time.TimeOnly, true, "The time of day now, with digits of a second's fraction.", "当前时间,digits 为秒的小数位数。", "03:04:05"),
 	}
@@ -60,8 +61,9 @@ func checkFraction(args []value.Value) error {
 func timeTexts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "format_time", Sig: "(t datetime, pattern string) -> string", Mark: 'A', NoLit: true,
-			Doc:      param.T("t written by the pattern: yyyy MM dd HH mm ss SSS and more.", "按 pattern 格式化时间 t:yyyy MM dd HH mm ss SSS 等。"),
-			Examples: []fn.Example{at(`format_time(ts, "yyyy-MM-dd HH:mm:ssSSS XXX")`, `"2020-01-02 03:04:05.123 +00:00"`), at(`format_time(none, "yyyy")`, "null"), at(`format_time(ts, "yyy")`, "error: invalid time format yyy for Y/y")},
+			Doc: param.T("t written by the pattern: yyyy MM dd HH mm ss SSS and more.", "按 pattern 格式化时间 t:yyyy MM dd HH mm ss SSS 等。"),
+			Examples: []fn.Example{at(`format_time(ts, "yyyy-MM-dd HH:mm:ssSSS XXX")`, `"2020-01-02 03:04:05.123 +00:00"`), at(`format_time(none, "yyyy")`, "null"),
+				at(`format_time(ts, "yyy")`, "error: invalid time format yyy for Y/y")},
 			Check: func(args []value.Value) error {
 				_, err := timefmt.Compile(args[1].String())
 				return err
@@ -80,9 +82,16 @@ func timeTexts() []*fn.Func {
 					return value.OfString(l.Format(t)), nil
 				}
 			}},
+	}
+}
+
+func timeShifts() []*fn.Func {
+	return []*fn.Func{
 		{Name: "date_calc", Sig: "(t datetime, d string) -> string", Mark: 'B', NoLit: true,
-			Doc:      param.T(`t moved by a duration such as "1h30m" or "-10s"; its units are h, m, s, ms, us and ns.`, `将 t 平移一段时间,例如 "1h30m" 或 "-10s";单位为 h、m、s、ms、us、ns。`),
-			Examples: []fn.Example{at(`date_calc(ts, "1h30m")`, `"2020-01-02 04:34:05"`), at(`date_calc(ts, "-5s")`, `"2020-01-02 03:04:00"`), at(`date_calc(none, "1h")`, "null"), at(`date_calc(ts, "1d")`, `error: time: unknown unit "d" in duration "1d"`)},
+			Doc: param.T(`t moved by a duration such as "1h30m" or "-10s"; its units are h, m, s, ms, us and ns.`,
+				`将 t 平移一段时间,例如 "1h30m" 或 "-10s";单位为 h、m、s、ms、us、ns。`),
+			Examples: []fn.Example{at(`date_calc(ts, "1h30m")`, `"2020-01-02 04:34:05"`), at(`date_calc(ts, "-5s")`, `"2020-01-02 03:04:00"`),
+				at(`date_calc(none, "1h")`, "null"), at(`date_calc(ts, "1d")`, `error: time: unknown unit "d" in duration "1d"`)},
 			Check: func(args []value.Value) error {
 				if args[1].IsNull() {
 					return nil
@@ -110,8 +119,9 @@ func timeTexts() []*fn.Func {
 				return value.OfInt(u.Sub(t).Nanoseconds()), err
 			}},
 		{Name: "convert_tz", Sig: "(t datetime, zone string) -> datetime", Mark: 'C', NoLit: true,
-			Doc:      param.T(`t in another time zone, such as "Asia/Shanghai".`, `将 t 转换到另一时区,例如 "Asia/Shanghai"。`),
-			Examples: []fn.Example{at(`convert_tz(ts, "Asia/Shanghai")`, `"2020-01-02T11:04:05.123+08:00"`), at(`convert_tz(none, "UTC")`, "null"), at(`convert_tz(ts, "Bad/Zone")`, "error: unknown time zone Bad/Zone")},
+			Doc: param.T(`t in another time zone, such as "Asia/Shanghai".`, `将 t 转换到另一时区,例如 "Asia/Shanghai"。`),
+			Examples: []fn.Example{at(`convert_tz(ts, "Asia/Shanghai")`, `"2020-01-02T11:04:05.123+08:00"`), at(`convert_tz(none, "UTC")`, "null"),
+				at(`convert_tz(ts, "Bad/Zone")`, "error: unknown time zone Bad/Zone")},
 			NewEval: func() fn.EvalFunc {
 				zone := last[*time.Location]{build: time.LoadLocation}
 				return func(c *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -187,8 +197,9 @@ func clockFields() []*fn.Func {
 func epochs() []*fn.Func {
 	return []*fn.Func{
 		{Name: "from_days", Sig: "(n int) -> string", Mark: 'C',
-			Doc:      param.T("The date of day n, day 1 being 1970-01-01.", "第 n 天的日期,第 1 天为 1970-01-01。"),
-			Examples: []fn.Example{eg("from_days(5)", `"1970-01-05"`), eg("from_days(null)", "null"), on(`[{"x":1.5}]`, "from_days(x)", "error: expect int type but got float64(1.5)")},
+			Doc: param.T("The date of day n, day 1 being 1970-01-01.", "第 n 天的日期,第 1 天为 1970-01-01。"),
+			Examples: []fn.Example{eg("from_days(5)", `"1970-01-05"`), eg("from_days(null)", "null"),
+				on(`[{"x":1.5}]`, "from_days(x)", "error: expect int type but got float64(1.5)")},
 			Eval: fn.Try1(func(n int64) (string, error) {
 				if n < minDays || n > maxDays {
 					return "", errors.New("from_days takes days of the years 0 to 9999")
@@ -196,8 +207,9 @@ func epochs() []*fn.Func {
 				return time.Unix((n-1)*86400, 0).UTC().Format(time.DateOnly), nil
 			})},
 		{Name: "from_unix_time", Sig: "(n int) -> string", Mark: 'C',
-			Doc:      param.T("Date and time n seconds after 1970.", "1970 年之后 n 秒的日期时间。"),
-			Examples: []fn.Example{eg("from_unix_time(5)", `"1970-01-01 00:00:05"`), eg("from_unix_time(null)", "null"), on(`[{"x":1.5}]`, "from_unix_time(x)", "error: expect int type but got float64(1.5)")},
+			Doc: param.T("Date and time n seconds after 1970.", "1970 年之后 n 秒的日期时间。"),
+			Examples: []fn.Example{eg("from_unix_time(5)", `"1970-01-01 00:00:05"`), eg("from_unix_time(null)", "null"),
+				on(`[{"x":1.5}]`, "from_unix_time(x)", "error: expect int type but got float64(1.5)")},
 			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
 				n, err := fn.ToInt(args[0])
 				if err == nil && (n < minDays*86400 || n > maxDays*86400) {

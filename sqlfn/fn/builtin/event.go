@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -65,8 +64,10 @@ func identities() []*fn.Func {
 func eventMeta() []*fn.Func {
 	return []*fn.Func{
 		{Name: "meta", Sig: "(key string) -> any", Mark: 'A', Volatile: true,
-			Doc:      param.T("What the source knows about the event: meta(topic), meta(stream.key), meta(key->member); meta(*) is all of it.", "事件的元数据:meta(topic)、meta(stream.key)、meta(key->member);meta(*) 为全部。"),
-			Examples: []fn.Example{on(`[{}]`, `meta("topic")`, `"in/s"`), on(`[{}]`, `meta("s.topic")`, `"in/s"`), on(`[{}]`, `meta("device->id")`, "7"), on(`[{}]`, `meta("nothing")`, "null"), on(`[{}]`, `meta("*")`, `{"device":{"id":7},"messageId":3,"qos":1,"topic":"in/s"}`)},
+			Doc: param.T("What the source knows about the event: meta(topic), meta(stream.key), meta(key->member); meta(*) is all of it.",
+				"事件的元数据:meta(topic)、meta(stream.key)、meta(key->member);meta(*) 为全部。"),
+			Examples: []fn.Example{on(`[{}]`, `meta("topic")`, `"in/s"`), on(`[{}]`, `meta("s.topic")`, `"in/s"`), on(`[{}]`, `meta("device->id")`, "7"),
+				on(`[{}]`, `meta("nothing")`, "null"), on(`[{}]`, `meta("*")`, `{"device":{"id":7},"messageId":3,"qos":1,"topic":"in/s"}`)},
 			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
 				if c.Row == nil || c.Row.Meta == nil {
 					return null, nil
@@ -92,7 +93,8 @@ func eventMeta() []*fn.Func {
 				return c.Row.Meta.Key(key), nil
 			}},
 		{Name: "props", Sig: "(key string) -> string", Mark: 'C', Volatile: true,
-			Doc:      param.T(`A property of the event as text: "et" is its time in epoch ms, others come from its metadata.`, `事件属性的文本:"et" 为事件时间(毫秒),其他取自元数据。`),
+			Doc: param.T(`A property of the event as text: "et" is its time in epoch ms, others come from its metadata.`,
+				`事件属性的文本:"et" 为事件时间(毫秒),其他取自元数据。`),
 			Examples: []fn.Example{on(`[{}]`, `props("et")`, `"1577934245123"`), on(`[{}]`, `props("qos")`, `"1"`), on(`[{}]`, `props("nothing")`, "null")},
 			Eval:     props},
 	}
@@ -122,7 +124,7 @@ func mqttKey(v value.Value) (string, error) {
 	case strings.EqualFold(key, "topic"), v.IsNull():
 		return "topic", nil
 	}
-	return "", errors.New("Parameter of mqtt function can be only topic or messageid.")
+	return "", fn.Sentence("Parameter of mqtt function can be only topic or messageid.")
 }
 
 func props(c *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -157,7 +159,8 @@ func states() []*fn.Func {
 				return args[1], err
 			}},
 		{Name: "get_keyed_state", Sig: "(key string, type string literal, default any) -> any", Mark: 'C', Volatile: true, Nulls: fn.SeesNull,
-			Doc:      param.T("The value stored under key, converted to type as cast does; default if there is none.", "读取以 key 存储的值并按 type 转换(同 cast);没有时为 default。"),
+			Doc: param.T("The value stored under key, converted to type as cast does; default if there is none.",
+				"读取以 key 存储的值并按 type 转换(同 cast);没有时为 default。"),
 			Examples: []fn.Example{eg(`get_keyed_state("limit", "bigint", 0)`, "30"), eg(`get_keyed_state("nothing", "bigint", null)`, "null")},
 			Check: func(args []value.Value) error {
 				_, err := castKind(args[1].Str())

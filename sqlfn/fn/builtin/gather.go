@@ -23,7 +23,8 @@ func gathers() []*fn.Func {
 			Examples:     []fn.Example{on(maps, "merge_agg(o)", `{"x":2,"y":1,"z":1}`), on(maps, "merge_agg(nothing)", "null")},
 			NewAggregate: func() fn.Aggregate { return new(mergeAgg) }},
 		{Name: "deduplicate", Sig: "(x any, all bool) -> any", Mark: 'B', RowArg: true,
-			Doc: param.T("With TRUE the first row of each distinct x; with FALSE the latest row if its x was not in the window before.", "TRUE:x 的每个不同值的第一行;FALSE:若最新一行的 x 在窗口内未出现过则返回该行。"),
+			Doc: param.T("With TRUE the first row of each distinct x; with FALSE the latest row if its x was not in the window before.",
+				"TRUE:x 的每个不同值的第一行;FALSE:若最新一行的 x 在窗口内未出现过则返回该行。"),
 			Examples: []fn.Example{
 				on(`[{"i":1},{"i":2},{"i":2},{"i":5}]`, "deduplicate(i, true)", `[{"i":1},{"i":2},{"i":5}]`),
 				on(`[{"i":1},{"i":2},{"i":2},{"i":5}]`, "deduplicate(i, false)->i", "5"),

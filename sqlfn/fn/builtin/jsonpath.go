@@ -15,8 +15,10 @@ func jsonPaths() []*fn.Func {
 	const people = `[{"o":{"k":1,"people":[{"first":"A","age":20},{"first":"B","age":40}]}}]`
 	return []*fn.Func{
 		{Name: "json_path_query", Sig: "(x any, path string) -> any", Mark: 'B', Nulls: fn.SeesNull, Check: checkPath,
-			Doc: param.T("What a JSONPath selects in an object, array or JSON text: a value if the path can select only one, else an array.", "JSONPath 在对象、数组或 JSON 文本中选取的内容:路径只能选一个值时返回该值,否则返回数组。"),
-			Examples: []fn.Example{on(people, `json_path_query(o, "$.k")`, "1"), on(people, `json_path_query(o, "$..first")`, `["A","B"]`), on(people, `json_path_query(o, "$.people[?(@.age > 30)].first")`, `["B"]`),
+			Doc: param.T("What a JSONPath selects in an object, array or JSON text: a value if the path can select only one, else an array.",
+				"JSONPath 在对象、数组或 JSON 文本中选取的内容:路径只能选一个值时返回该值,否则返回数组。"),
+			Examples: []fn.Example{on(people, `json_path_query(o, "$.k")`, "1"), on(people, `json_path_query(o, "$..first")`, `["A","B"]`),
+				on(people, `json_path_query(o, "$.people[?(@.age > 30)].first")`, `["B"]`),
 				on(people, `json_path_query(o, "$.zz")`, "error: unknown key zz"), eg(`json_path_query(null, "$.k")`, "error: invalid data <nil>(<nil>) for jsonpath")},
 			NewEval: withPath(func(p *path, doc value.Value) (value.Value, error) { return p.query(doc) })},
 		{Name: "json_path_query_first", Sig: "(x any, path string) -> any", Mark: 'B', Nulls: fn.SeesNull, Check: checkPath,
@@ -36,8 +38,9 @@ func jsonPaths() []*fn.Func {
 				return v.At(0), nil
 			})},
 		{Name: "json_path_exists", Sig: "(x any, path string) -> bool", Mark: 'B', OnNull: value.False, Check: checkPath,
-			Doc:      param.T("Whether a JSONPath selects anything.", "JSONPath 是否能选取到内容。"),
-			Examples: []fn.Example{on(people, `json_path_exists(o, "$.k")`, "true"), on(people, `json_path_exists(o, "$.zz")`, "false"), eg(`json_path_exists(null, "$.k")`, "false")},
+			Doc: param.T("Whether a JSONPath selects anything.", "JSONPath 是否能选取到内容。"),
+			Examples: []fn.Example{on(people, `json_path_exists(o, "$.k")`, "true"), on(people, `json_path_exists(o, "$.zz")`, "false"),
+				eg(`json_path_exists(null, "$.k")`, "false")},
 			NewEval: withPath(func(p *path, doc value.Value) (value.Value, error) {
 				if p.single {
 					_, err := p.walk(doc)

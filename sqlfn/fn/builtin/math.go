@@ -2,7 +2,6 @@ package builtin
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -22,17 +21,21 @@ func rounding() []*fn.Func {
 			Examples: []fn.Example{eg("floor(1.9)", "1"), eg("floor(-1.5)", "-2"), eg("floor(null)", "null")},
 			Eval:     fn.Strict1(math.Floor)},
 		{Name: "round", Sig: "(x number, digits? int) -> float", Mark: 'A',
-			Doc:      param.T("x rounded to digits decimal places (0 if not given), half away from zero; negative digits round before the point.", "将 x 四舍五入到 digits 位小数(默认 0);digits 为负时在小数点前舍入。"),
-			Examples: []fn.Example{eg("round(-2.5)", "-3"), eg("round(42.4382, 2)", "42.44"), eg("round(1234, -2)", "1200"), eg("round(1.005, 2)", "1"), eg("round(null)", "null")},
-			Eval:     round},
+			Doc: param.T("x rounded to digits decimal places (0 if not given), half away from zero; negative digits round before the point.",
+				"将 x 四舍五入到 digits 位小数(默认 0);digits 为负时在小数点前舍入。"),
+			Examples: []fn.Example{eg("round(-2.5)", "-3"), eg("round(42.4382, 2)", "42.44"), eg("round(1234, -2)", "1200"), eg("round(1.005, 2)", "1"),
+				eg("round(null)", "null")},
+			Eval: round},
 		{Name: "trunc", Sig: "(x number, digits int) -> float", Mark: 'B',
-			Doc:      param.T("x with digits decimal places. It rounds, as it always did: trunc(1.29, 1) is 1.3.", "保留 digits 位小数的 x。与历来行为一致,会四舍五入:trunc(1.29, 1) 为 1.3。"),
+			Doc: param.T("x with digits decimal places. It rounds, as it always did: trunc(1.29, 1) is 1.3.",
+				"保留 digits 位小数的 x。与历来行为一致,会四舍五入:trunc(1.29, 1) 为 1.3。"),
 			Examples: []fn.Example{eg("trunc(1.29, 1)", "1.3"), eg("trunc(-3.9, 0)", "-4"), eg("trunc(3.14159, 2)", "3.14"), eg("trunc(null, 2)", "null")},
 			Eval:     round},
 		{Name: "abs", Sig: "(x number) -> number", Mark: 'A',
-			Doc:      param.T("The absolute value of x, of the same type.", "x 的绝对值,类型不变。"),
-			Examples: []fn.Example{eg("abs(-3)", "3"), eg("abs(-3.5)", "3.5"), eg("abs(null)", "null"), on(`[{"s":"a"}]`, "abs(s)", "error: only float64 & int type are supported")},
-			Eval:     abs},
+			Doc: param.T("The absolute value of x, of the same type.", "x 的绝对值,类型不变。"),
+			Examples: []fn.Example{eg("abs(-3)", "3"), eg("abs(-3.5)", "3.5"), eg("abs(null)", "null"),
+				on(`[{"s":"a"}]`, "abs(s)", "error: only float64 & int type are supported")},
+			Eval: abs},
 		{Name: "sign", Sig: "(x number) -> int", Mark: 'B',
 			Doc:      param.T("-1, 0 or 1 as x is below, equal to or above zero.", "x 为负、零、正时分别为 -1、0、1。"),
 			Examples: []fn.Example{eg("sign(-4)", "-1"), eg("sign(2.5)", "1"), eg("sign(0)", "0"), eg("sign(null)", "null")},
@@ -128,15 +131,17 @@ func powers() []*fn.Func {
 			Examples: []fn.Example{eg("ln(1)", "0"), eg("ln(null)", "null"), eg("ln(-1)", "error: The argument must be a strictly positive number but got -1")},
 			Eval:     fn.Try1(ln)},
 		{Name: "log", Sig: "(x number, y? number) -> float", Mark: 'B',
-			Doc:      param.T("The logarithm of x to base 10; with two arguments of the second to the base of the first.", "以 10 为底 x 的对数;两个参数时为以第一个为底、第二个的对数。"),
-			Examples: []fn.Example{eg("log(100)", "2"), eg("log(2, 8)", "3"), eg("log(null)", "null"), eg("log(0)", "error: The argument must be a strictly positive number but got 0")},
-			Eval:     log},
+			Doc: param.T("The logarithm of x to base 10; with two arguments of the second to the base of the first.",
+				"以 10 为底 x 的对数;两个参数时为以第一个为底、第二个的对数。"),
+			Examples: []fn.Example{eg("log(100)", "2"), eg("log(2, 8)", "3"), eg("log(null)", "null"),
+				eg("log(0)", "error: The argument must be a strictly positive number but got 0")},
+			Eval: log},
 	}
 }
 
 func sqrt(x float64) (float64, error) {
 	if x < 0 {
-		return 0, fmt.Errorf("The argument must be a positive number but got %v", x)
+		return 0, fn.Sentence("The argument must be a positive number but got %v", x)
 	}
 	return math.Sqrt(x), nil
 }
@@ -149,7 +154,7 @@ func ln(x float64) (float64, error) {
 }
 
 func notPositive(x float64) error {
-	return fmt.Errorf("The argument must be a strictly positive number but got %v", x)
+	return fn.Sentence("The argument must be a strictly positive number but got %v", x)
 }
 
 func log(_ *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -182,8 +187,10 @@ func trigonometry() []*fn.Func {
 		of("sin", 'B', math.Sin, "The sine of x radians.", "x(弧度)的正弦。", eg("sin(0)", "0")),
 		of("cos", 'B', math.Cos, "The cosine of x radians.", "x(弧度)的余弦。", eg("cos(0)", "1")),
 		of("tan", 'B', math.Tan, "The tangent of x radians.", "x(弧度)的正切。", eg("tan(0)", "0")),
-		of("asin", 'B', math.Asin, "The angle in radians whose sine is x; NULL unless x is from -1 to 1.", "正弦为 x 的弧度;x 超出 -1 到 1 时为 NULL。", eg("asin(0)", "0"), eg("asin(2)", "null")),
-		of("acos", 'B', math.Acos, "The angle in radians whose cosine is x; NULL unless x is from -1 to 1.", "余弦为 x 的弧度;x 超出 -1 到 1 时为 NULL。", eg("acos(1)", "0"), eg("acos(2)", "null")),
+		of("asin", 'B', math.Asin,
+			"The angle in radians whose sine is x; NULL unless x is from -1 to 1.", "正弦为 x 的弧度;x 超出 -1 到 1 时为 NULL。", eg("asin(0)", "0"), eg("asin(2)", "null")),
+		of("acos", 'B', math.Acos,
+			"The angle in radians whose cosine is x; NULL unless x is from -1 to 1.", "余弦为 x 的弧度;x 超出 -1 到 1 时为 NULL。", eg("acos(1)", "0"), eg("acos(2)", "null")),
 		of("atan", 'B', math.Atan, "The angle in radians whose tangent is x.", "正切为 x 的弧度。", eg("atan(1)", "0.7853981633974483")),
 		of("sinh", 'B', math.Sinh, "The hyperbolic sine of x.", "x 的双曲正弦。", eg("sinh(0)", "0")),
 		of("cosh", 'B', math.Cosh, "The hyperbolic cosine of x.", "x 的双曲余弦。", eg("cosh(0)", "1")),

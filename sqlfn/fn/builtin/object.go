@@ -46,9 +46,10 @@ func list(f func(value.Member) value.Value) fn.EvalFunc {
 func members() []*fn.Func {
 	return []*fn.Func{
 		{Name: "keys", Sig: "(x object) -> array", Mark: 'B',
-			Doc:      param.T("The keys of an object, sorted.", "对象的键,按顺序排列。"),
-			Examples: []fn.Example{objects("keys(o)", `["k","l"]`), objects("keys(empty)", "null"), eg("keys(null)", "null"), objects("keys(i)", "error: the argument should be map[string]interface{}")},
-			Eval:     list(func(m value.Member) value.Value { return value.OfString(m.Name) })},
+			Doc: param.T("The keys of an object, sorted.", "对象的键,按顺序排列。"),
+			Examples: []fn.Example{objects("keys(o)", `["k","l"]`), objects("keys(empty)", "null"), eg("keys(null)", "null"),
+				objects("keys(i)", "error: the argument should be map[string]interface{}")},
+			Eval: list(func(m value.Member) value.Value { return value.OfString(m.Name) })},
 		{Name: "values", Sig: "(x object) -> array", Mark: 'B',
 			Doc:      param.T("The values of an object, in the order of its keys.", "对象的值,按键的顺序排列。"),
 			Examples: []fn.Example{objects("values(o)", "[1,2]"), eg("values(null)", "null")},
@@ -80,13 +81,16 @@ func members() []*fn.Func {
 func objectMakers() []*fn.Func {
 	return []*fn.Func{
 		{Name: "object_construct", Sig: "(pairs any...) -> object", Mark: 'A', Nulls: fn.SeesNull,
-			Doc:      param.T("An object of keys and values in turn; a NULL value stays, a NULL key is left out with its value.", "由依次给出的键和值构造对象;值为 NULL 时保留,键为 NULL 时忽略该对。"),
-			Examples: []fn.Example{eg(`object_construct("k", 1, "l", null)`, `{"k":1,"l":null}`), eg(`object_construct(null, 1)`, "{}"), eg(`object_construct("k")`, "error: the args must be key value pairs")},
-			Check:    checkPairs,
-			Eval:     objectConstruct},
+			Doc: param.T("An object of keys and values in turn; a NULL value stays, a NULL key is left out with its value.",
+				"由依次给出的键和值构造对象;值为 NULL 时保留,键为 NULL 时忽略该对。"),
+			Examples: []fn.Example{eg(`object_construct("k", 1, "l", null)`, `{"k":1,"l":null}`), eg(`object_construct(null, 1)`, "{}"),
+				eg(`object_construct("k")`, "error: the args must be key value pairs")},
+			Check: checkPairs,
+			Eval:  objectConstruct},
 		{Name: "object_concat", Sig: "(x object, rest object...) -> object", Mark: 'B', Nulls: fn.SeesNull,
-			Doc:      param.T("The members of all objects in one; of equal keys the last one stays, NULL is left out.", "合并所有对象的成员;相同的键取最后的值,忽略 NULL。"),
-			Examples: []fn.Example{objects(`object_concat(o, object_construct("l", 9))`, `{"k":1,"l":9}`), objects("object_concat(null, o)", `{"k":1,"l":2}`), eg("object_concat(null)", "{}")},
+			Doc: param.T("The members of all objects in one; of equal keys the last one stays, NULL is left out.", "合并所有对象的成员;相同的键取最后的值,忽略 NULL。"),
+			Examples: []fn.Example{objects(`object_concat(o, object_construct("l", 9))`, `{"k":1,"l":9}`), objects("object_concat(null, o)", `{"k":1,"l":2}`),
+				eg("object_concat(null)", "{}")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 				var out []value.Member
 				for _, v := range args {
@@ -97,9 +101,15 @@ func objectMakers() []*fn.Func {
 				}
 				return value.OfObject(out), nil
 			}},
+	}
+}
+
+func objectsOfPairs() []*fn.Func {
+	return []*fn.Func{
 		{Name: "object", Sig: "(keys array, values array) -> object", Mark: 'C',
-			Doc:      param.T("An object of an array of keys and an array of their values.", "由键数组和值数组构造对象。"),
-			Examples: []fn.Example{on(`[{"k":["a","b"],"v":[1,2]}]`, "object(k, v)", `{"a":1,"b":2}`), objects("object(keys(o), values(o))", `{"k":1,"l":2}`), eg("object(null, null)", "null"), on(`[{"k":["a"],"v":[1,2]}]`, "object(k, v)", "error: object has 1 keys and 2 values")},
+			Doc: param.T("An object of an array of keys and an array of their values.", "由键数组和值数组构造对象。"),
+			Examples: []fn.Example{on(`[{"k":["a","b"],"v":[1,2]}]`, "object(k, v)", `{"a":1,"b":2}`), objects("object(keys(o), values(o))", `{"k":1,"l":2}`),
+				eg("object(null, null)", "null"), on(`[{"k":["a"],"v":[1,2]}]`, "object(k, v)", "error: object has 1 keys and 2 values")},
 			Eval: twoLists(func(ks, vs value.Value) (value.Value, error) {
 				if ks.Len() != vs.Len() {
 					return null, fmt.Errorf("object has %d keys and %d values", ks.Len(), vs.Len())
@@ -107,8 +117,9 @@ func objectMakers() []*fn.Func {
 				return pairsToObject(ks.Len(), func(i int) (k, v value.Value, err error) { return ks.At(i), vs.At(i), nil })
 			})},
 		{Name: "zip", Sig: "(x array) -> object", Mark: 'C',
-			Doc:      param.T("An object of an array of [key, value].", "由 [键, 值] 数组构造对象。"),
-			Examples: []fn.Example{on(`[{"x":[["a",1],["b",2]]}]`, "zip(x)", `{"a":1,"b":2}`), eg("zip(null)", "null"), on(`[{"x":[1]}]`, "zip(x)", "error: each element of zip should be an array of a key and a value")},
+			Doc: param.T("An object of an array of [key, value].", "由 [键, 值] 数组构造对象。"),
+			Examples: []fn.Example{on(`[{"x":[["a",1],["b",2]]}]`, "zip(x)", `{"a":1,"b":2}`), eg("zip(null)", "null"),
+				on(`[{"x":[1]}]`, "zip(x)", "error: each element of zip should be an array of a key and a value")},
 			Eval: onItems(func(arr value.Value, _ []value.Value) (value.Value, error) {
 				return pairsToObject(arr.Len(), func(i int) (k, v value.Value, err error) {
 					pair := arr.At(i)
@@ -119,8 +130,9 @@ func objectMakers() []*fn.Func {
 				})
 			})},
 		{Name: "kvpair_array_to_obj", Sig: "(x array) -> object", Mark: 'C',
-			Doc:      param.T("An object of an array of {key, value}.", "由 {key, value} 数组构造对象。"),
-			Examples: []fn.Example{on(`[{"x":[{"key":"a","value":1}]}]`, "kvpair_array_to_obj(x)", `{"a":1}`), eg("kvpair_array_to_obj(null)", "null"), on(`[{"x":[1]}]`, "kvpair_array_to_obj(x)", "error: array item should be map[string]interface{}")},
+			Doc: param.T("An object of an array of {key, value}.", "由 {key, value} 数组构造对象。"),
+			Examples: []fn.Example{on(`[{"x":[{"key":"a","value":1}]}]`, "kvpair_array_to_obj(x)", `{"a":1}`), eg("kvpair_array_to_obj(null)", "null"),
+				on(`[{"x":[1]}]`, "kvpair_array_to_obj(x)", "error: array item should be map[string]interface{}")},
 			Eval: onItems(func(arr value.Value, _ []value.Value) (value.Value, error) {
 				return pairsToObject(arr.Len(), func(i int) (k, v value.Value, err error) {
 					if arr.At(i).Kind() != value.Object {
@@ -140,7 +152,7 @@ func checkPairs(args []value.Value) error {
 	}
 	for i := 0; i < len(args); i += 2 {
 		if !args[i].IsNull() && args[i].Kind() != value.String {
-			return fmt.Errorf("Expect string type for parameter %d.", i+1)
+			return fn.Sentence("Expect string type for parameter %d.", i+1)
 		}
 	}
 	return nil
@@ -188,8 +200,9 @@ func pairsToObject(n int, at func(i int) (k, v value.Value, err error)) (value.V
 func objectCuts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "object_pick", Sig: "(x object, key any, rest any...) -> object", Mark: 'B',
-			Doc:      param.T("x with only these keys, given one by one or as an array; a.b picks inside.", "仅保留指定键的对象,键可逐个给出或为数组;a.b 表示内层键。"),
-			Examples: []fn.Example{objects(`object_pick(o, "k")`, `{"k":1}`), objects(`object_pick(deep, "x.y", "w")`, `{"w":3,"x":{"y":1}}`), objects(`object_pick(o, "zz")`, "{}"), eg(`object_pick(null, "k")`, "null")},
+			Doc: param.T("x with only these keys, given one by one or as an array; a.b picks inside.", "仅保留指定键的对象,键可逐个给出或为数组;a.b 表示内层键。"),
+			Examples: []fn.Example{objects(`object_pick(o, "k")`, `{"k":1}`), objects(`object_pick(deep, "x.y", "w")`, `{"w":3,"x":{"y":1}}`),
+				objects(`object_pick(o, "zz")`, "{}"), eg(`object_pick(null, "k")`, "null")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 				if args[0].Kind() != value.Object {
 					return null, errNotObject

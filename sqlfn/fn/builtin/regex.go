@@ -11,8 +11,9 @@ import (
 func regexps() []*fn.Func {
 	return []*fn.Func{
 		{Name: "regexp_matches", Sig: "(x string, pattern string) -> bool", Mark: 'A', OnNull: value.False, Check: checkRegexp,
-			Doc:      param.T("Whether some part of x matches the regular expression (RE2 syntax).", "x 中是否有部分匹配正则表达式(RE2 语法)。"),
-			Examples: []fn.Example{eg(`regexp_matches("foo123", "[0-9]+")`, "true"), eg(`regexp_matches("foo", "[0-9]+")`, "false"), eg(`regexp_matches(null, "a")`, "false")},
+			Doc: param.T("Whether some part of x matches the regular expression (RE2 syntax).", "x 中是否有部分匹配正则表达式(RE2 语法)。"),
+			Examples: []fn.Example{eg(`regexp_matches("foo123", "[0-9]+")`, "true"), eg(`regexp_matches("foo", "[0-9]+")`, "false"),
+				eg(`regexp_matches(null, "a")`, "false")},
 			NewEval: withRegexp(func(re *regexp.Regexp, args []value.Value) value.Value {
 				return value.OfBool(re.MatchString(args[0].String()))
 			})},

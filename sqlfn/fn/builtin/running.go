@@ -12,8 +12,8 @@ import (
 func accumulators() []*fn.Func {
 	const b = `[{"b":1},{"b":2},{"b":3},{"b":4},{"b":5}]`
 	const withNull = `[{"b":1},{"b":null},{"b":3}]`
-	of := func(name, sig, en, zh string, total, ranged, skipping string, result func(*acc) value.Value) *fn.Func {
-		return &fn.Func{Name: name, Sig: "(x " + sig + ", begin? bool, reset? bool) -> " + map[bool]string{true: "int", false: "number"}[name == "acc_count"], Mark: 'B',
+	of := func(name, sig, en, zh, total, ranged, skipping string, result func(*acc) value.Value) *fn.Func {
+		return &fn.Func{Name: name, Sig: sig, Mark: 'B',
 			Doc: param.T(en+" over all events so far; with begin and reset from each event where begin is true to the next where reset is true, else 0.",
 				zh+";给出 begin 和 reset 时,从 begin 为真的事件累计到 reset 为真的事件,其余时间为 0。"),
 			Examples: []fn.Example{on(b, name+"(b)", total), on(b, name+"(b, b > 1, b > 3)", ranged), on(withNull, name+"(b)", skipping)},
@@ -25,12 +25,13 @@ func accumulators() []*fn.Func {
 			},
 			NewAnalytic: func() fn.Analytic { return &acc{name: name, result: result} }}
 	}
+	const number = "(x number, begin? bool, reset? bool) -> number"
 	return []*fn.Func{
-		of("acc_sum", "number", "The sum of x", "到目前为止 x 的累计和", "15", "5", "4", (*acc).total),
-		of("acc_avg", "number", "The mean of x", "到目前为止 x 的累计平均值", "3", "5", "2", (*acc).average),
-		of("acc_min", "number", "The smallest x", "到目前为止 x 的最小值", "1", "5", "1", func(a *acc) value.Value { return a.low }),
-		of("acc_max", "number", "The largest x", "到目前为止 x 的最大值", "5", "5", "3", func(a *acc) value.Value { return a.high }),
-		of("acc_count", "any", "How many x are not NULL", "到目前为止 x 非空的个数", "5", "1", "2", func(a *acc) value.Value { return value.OfInt(a.n) }),
+		of("acc_sum", number, "The sum of x", "到目前为止 x 的累计和", "15", "5", "4", (*acc).total),
+		of("acc_avg", number, "The mean of x", "到目前为止 x 的累计平均值", "3", "5", "2", (*acc).average),
+		of("acc_min", number, "The smallest x", "到目前为止 x 的最小值", "1", "5", "1", func(a *acc) value.Value { return a.low }),
+		of("acc_max", number, "The largest x", "到目前为止 x 的最大值", "5", "5", "3", func(a *acc) value.Value { return a.high }),
+		of("acc_count", "(x any, begin? bool, reset? bool) -> int", "How many x are not NULL", "到目前为止 x 非空的个数", "5", "1", "2", func(a *acc) value.Value { return value.OfInt(a.n) }),
 	}
 }
 
@@ -110,24 +111,27 @@ func (a *acc) Load(r *state.Reader) error {
 	return a.sum.Load(r)
 }
 
-// runnings are aggregates over all events so far, without a window.
-func runnings() []*fn.Func {
-	of := func(name, sig, result, en, zh string, inner func() fn.Aggregate, examples ...fn.Example) *fn.Func {
-		return &fn.Func{Name: "inc_" + name, Sig: "(" + sig + ") -> " + result, Mark: 'C', StarArg: name == "count" || name == "collect" || name == "merge_agg" || name == "last_value",
-			StarMark: name == "count", Doc: param.T(name+" over all events so far: "+en, "截至当前事件的 "+name+":"+zh), Examples: examples,
-			NewAnalytic: func() fn.Analytic { return running{inner()} }}
+// runnings are the inc_ forms of aggregates: their value over all events so
+// far, without a window.
+func runnings(aggregates ...*fn.Func) []*fn.Func {
+	var fs []*fn.Func
+	for _, f := range aggregates {
+		switch f.Name {
+		case "count", "sum", "avg", "min", "max", "collect", "merge_agg", "last_value":
+			fs = append(fs, runningForm(f))
+		}
 	}
-	const maps = `[{"o":{"x":1}},{"o":{"y":1}},{"o":null}]`
-	return []*fn.Func{
-		of("count", "x any", "int", "the events with a value of x.", "x 非空的事件数。", func() fn.Aggregate { return new(count) }, on(fourRows, "inc_count(f)", "2"), on(fourRows, "inc_count(nothing)", "0")),
-		of("sum", "x number", "number", "the sum of x.", "x 的总和。", func() fn.Aggregate { return &sum{name: "inc_sum"} }, on(fourRows, "inc_sum(i)", "10"), on(fourRows, "inc_sum(nothing)", "null")),
-		of("avg", "x number", "number", "the mean of x.", "x 的平均值。", func() fn.Aggregate { return &avg{sum{name: "inc_avg"}} }, on(fourRows, "inc_avg(f)", "2.5"), on(fourRows, "inc_avg(nothing)", "null")),
-		of("min", "x any", "any", "the smallest x.", "x 的最小值。", func() fn.Aggregate { return &extreme{name: "inc_min", sign: -1} }, on(fourRows, "inc_min(f)", "1.5"), on(fourRows, "inc_min(nothing)", "null")),
-		of("max", "x any", "any", "the largest x.", "x 的最大值。", func() fn.Aggregate { return &extreme{name: "inc_max", sign: 1} }, on(fourRows, "inc_max(f)", "3.5"), on(fourRows, "inc_max(nothing)", "null")),
-		of("collect", "x any", "array", "all values of x.", "x 的所有值。", func() fn.Aggregate { return new(collect) }, on(fourRows, "inc_collect(i)", "[1,2,2,5]"), on(fourRows, "inc_collect(f)", "[1.5,null,3.5,null]")),
-		of("merge_agg", "x object", "object", "the objects x merged.", "合并所有对象 x。", func() fn.Aggregate { return new(mergeAgg) }, on(maps, "inc_merge_agg(o)", `{"x":1,"y":1}`), on(maps, "inc_merge_agg(nothing)", "null")),
-		of("last_value", "x any, ignoreNull bool", "any", "the last x.", "x 的最后一个值。", func() fn.Aggregate { return new(lastValue) }, on(fourRows, "inc_last_value(f, true)", "3.5"), on(fourRows, "inc_last_value(f, false)", "null")),
+	return fs
+}
+
+func runningForm(f *fn.Func) *fn.Func {
+	inc := &fn.Func{Name: "inc_" + f.Name, Sig: f.Sig, Mark: 'C', StarArg: f.StarArg, StarMark: f.StarMark,
+		Doc:         param.T("Over all events so far, without a window: "+f.Doc.En, "无窗口,针对截至当前的所有事件:"+f.Doc.Zh),
+		NewAnalytic: func() fn.Analytic { return running{f.NewAggregate()} }}
+	for _, e := range f.Examples {
+		inc.Examples = append(inc.Examples, on(e.Rows, "inc_"+e.Expr, e.Want))
 	}
+	return inc
 }
 
 // running gives the value of an aggregate after each event.

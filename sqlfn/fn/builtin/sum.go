@@ -15,7 +15,8 @@ const fourRows = `[{"i":1,"f":1.5},{"i":2,"f":null},{"i":2,"f":3.5},{"i":5,"f":n
 func sums() []*fn.Func {
 	return []*fn.Func{
 		{Name: "count", Sig: "(x any) -> int", Mark: 'A', StarArg: true, StarMark: true,
-			Doc:          param.T("How many rows have a value of x; count(*) counts all rows. Nothing for an empty window.", "x 非空的行数;count(*) 统计所有行。空窗口没有结果。"),
+			Doc: param.T("How many rows have a value of x; count(*) counts all rows. Nothing for an empty window.",
+				"x 非空的行数;count(*) 统计所有行。空窗口没有结果。"),
 			Examples:     []fn.Example{on(fourRows, "count(*)", "4"), on(fourRows, "count(f)", "2"), on(fourRows, "count(nothing)", "0")},
 			NewAggregate: func() fn.Aggregate { return new(count) }},
 		{Name: "sum", Sig: "(x number) -> number", Mark: 'A',

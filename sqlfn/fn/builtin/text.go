@@ -1,7 +1,6 @@
 package builtin
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,11 +15,13 @@ import (
 func joining() []*fn.Func {
 	return []*fn.Func{
 		{Name: "concat", Sig: "(x string, rest string...) -> string", Mark: 'A', Nulls: fn.SeesNull,
-			Doc:      param.T("The arguments one behind the other as text; NULL is the empty text.", "将各参数作为文本依次连接,NULL 视为空文本。"),
-			Examples: []fn.Example{eg(`concat("a", "b")`, `"ab"`), on(`[{"s":"str","i":5}]`, "concat(s, i)", `"str5"`), eg(`concat("str", null)`, `"str"`), on(`[{"a":[3,1,2,1]}]`, "concat(a)", `"[3 1 2 1]"`)},
-			Eval:     concat},
+			Doc: param.T("The arguments one behind the other as text; NULL is the empty text.", "将各参数作为文本依次连接,NULL 视为空文本。"),
+			Examples: []fn.Example{eg(`concat("a", "b")`, `"ab"`), on(`[{"s":"str","i":5}]`, "concat(s, i)", `"str5"`), eg(`concat("str", null)`, `"str"`),
+				on(`[{"a":[3,1,2,1]}]`, "concat(a)", `"[3 1 2 1]"`)},
+			Eval: concat},
 		{Name: "length", Sig: "(x any) -> int", Mark: 'A', OnNull: value.OfInt(0),
-			Doc:      param.T("How many characters a text has, how many elements an array or object, how many digits a number; 0 for NULL.", "文本的字符数、数组或对象的元素数、数字文本的长度;NULL 为 0。"),
+			Doc: param.T("How many characters a text has, how many elements an array or object, how many digits a number; 0 for NULL.",
+				"文本的字符数、数组或对象的元素数、数字文本的长度;NULL 为 0。"),
 			Examples: []fn.Example{eg(`length("héllo")`, "5"), on(`[{"a":[1,2]}]`, "length(a)", "2"), eg("length(5)", "1"), eg("length(null)", "0")},
 			Eval:     length},
 		{Name: "numbytes", Sig: "(x string) -> int", Mark: 'C', OnNull: value.OfInt(0),
@@ -104,8 +105,9 @@ const maxPad = 1 << 20
 func affixes() []*fn.Func {
 	return []*fn.Func{
 		{Name: "lpad", Sig: "(x string, n int) -> string", Mark: 'C',
-			Doc:      param.T("x with n blanks put before it.", "在 x 前添加 n 个空格。"),
-			Examples: []fn.Example{eg(`lpad("a", 3)`, `"   a"`), eg("lpad(null, 3)", "null"), eg(`lpad("a", -1)`, "error: the number of blanks must be 0 to 1048576, not -1")},
+			Doc: param.T("x with n blanks put before it.", "在 x 前添加 n 个空格。"),
+			Examples: []fn.Example{eg(`lpad("a", 3)`, `"   a"`), eg("lpad(null, 3)", "null"),
+				eg(`lpad("a", -1)`, "error: the number of blanks must be 0 to 1048576, not -1")},
 			Eval: fn.Try2(func(s string, n int64) (string, error) {
 				pad, err := blanks(n)
 				return pad + s, err
@@ -142,17 +144,19 @@ func blanks(n int64) (string, error) {
 func cutting() []*fn.Func {
 	return []*fn.Func{
 		{Name: "substring", Sig: "(x string, start int, end? int) -> string", Mark: 'A',
-			Doc: param.T("The bytes of x from start up to but not including end, or to the end of x; what lies beyond x is left out.", "x 中从 start 到 end(不含)的字节,省略 end 时到末尾;超出部分忽略。"),
+			Doc: param.T("The bytes of x from start up to but not including end, or to the end of x; what lies beyond x is left out.",
+				"x 中从 start 到 end(不含)的字节,省略 end 时到末尾;超出部分忽略。"),
 			Examples: []fn.Example{eg(`substring("hello", 1, 3)`, `"el"`), eg(`substring("hello", 1)`, `"ello"`), eg(`substring("hello", 2, 99)`, `"llo"`),
 				eg(`substring("hello", 9)`, `""`), eg("substring(null, 1)", "null")},
 			Check: checkSubstring, Eval: substring},
 		{Name: "split_value", Sig: "(x string, delimiter string, index int) -> string", Mark: 'B',
-			Doc: param.T("The part of x at index, from 0, when x is split at delimiter; a negative index counts from the end.", "按 delimiter 拆分 x 后下标为 index(从 0 开始)的部分;负数从末尾计数。"),
+			Doc: param.T("The part of x at index, from 0, when x is split at delimiter; a negative index counts from the end.",
+				"按 delimiter 拆分 x 后下标为 index(从 0 开始)的部分;负数从末尾计数。"),
 			Examples: []fn.Example{eg(`split_value("/test/device001/message", "/", 3)`, `"message"`), eg(`split_value("/test/device001/message", "/", 0)`, `""`),
 				eg(`split_value(null, "/", 0)`, "null"), eg(`split_value("a/b", "/", 5)`, "error: 5 out of index array (size = 2)"), on(`[{"i":-1}]`, `split_value("a/b", "/", i)`, `"b"`)},
 			Check: func(args []value.Value) error {
 				if args[2].Kind() == value.Int && args[2].Int() < 0 {
-					return errors.New("The index should not be a nagtive integer.")
+					return fn.Sentence("The index should not be a nagtive integer.")
 				}
 				return nil
 			},
@@ -163,15 +167,15 @@ func cutting() []*fn.Func {
 func checkSubstring(args []value.Value) error {
 	start := args[1]
 	if start.Kind() == value.Int && start.Int() < 0 {
-		return errors.New("The start index should not be a nagtive integer.")
+		return fn.Sentence("The start index should not be a nagtive integer.")
 	}
 	if len(args) < 3 || args[2].Kind() != value.Int {
 		return nil
 	}
 	if end := args[2]; end.Int() < 0 {
-		return errors.New("The end index should not be a nagtive integer.")
+		return fn.Sentence("The end index should not be a nagtive integer.")
 	} else if start.Kind() == value.Int && end.Int() < start.Int() {
-		return errors.New("The end index should be larger than start index.")
+		return fn.Sentence("The end index should be larger than start index.")
 	}
 	return nil
 }
