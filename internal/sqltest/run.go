@@ -42,16 +42,7 @@ type runner struct {
 }
 
 func (c *testCase) run() error {
-	r := &runner{rule: c.rule, clock: clock.NewVirtual(epoch), store: state.NewMemory(), counts: map[string]int64{}}
-	steps, err := parseInput(c.input)
-	if err != nil {
-		return err
-	}
-	if len(steps) > 0 && steps[0].verb == "start" {
-		r.clock.Set(epoch.Add(steps[0].at))
-		steps = steps[1:]
-	}
-	err = r.start(c.ddl)
+	r, steps, err := c.begin()
 	if want, ok := c.expect["error"]; ok {
 		return checkError(want, err)
 	}
@@ -63,12 +54,33 @@ func (c *testCase) run() error {
 			return fmt.Errorf("explain differs:%s", d)
 		}
 	}
+	if err := r.play(steps); err != nil {
+		return err
+	}
+	return r.check(c)
+}
+
+// begin makes the pipeline; the steps are those behind the start.
+func (c *testCase) begin() (*runner, []step, error) {
+	r := &runner{rule: c.rule, clock: clock.NewVirtual(epoch), store: state.NewMemory(), counts: map[string]int64{}}
+	steps, err := parseInput(c.input)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(steps) > 0 && steps[0].verb == "start" {
+		r.clock.Set(epoch.Add(steps[0].at))
+		steps = steps[1:]
+	}
+	return r, steps, r.start(c.ddl)
+}
+
+func (r *runner) play(steps []step) error {
 	for _, s := range steps {
 		if err := r.step(s); err != nil {
 			return fmt.Errorf("at @%v: %w", s.at, err)
 		}
 	}
-	return r.check(c)
+	return nil
 }
 
 func (r *runner) check(c *testCase) error {
