@@ -1,6 +1,8 @@
 package sqlfn
 
 import (
+	"strings"
+
 	"github.com/edgesluice/sluice/sqlfn/plan"
 	"github.com/edgesluice/sluice/sqlfn/row"
 	"github.com/edgesluice/sluice/sqlfn/value"
@@ -48,6 +50,9 @@ func (a *adapter) adapt(b row.Batch) row.Batch {
 		if len(a.extra) > 0 {
 			r.Rest = a.rest(&r)
 		}
+		if a.in.FoldCase {
+			a.fold(cols[a.in.Base:], r.Rest)
+		}
 		r.Cols, r.In = cols, a.index
 		rows = append(rows, r)
 	}
@@ -60,7 +65,7 @@ func (a *adapter) adapt(b row.Batch) row.Batch {
 func (a *adapter) bind(s *row.Schema) {
 	a.bound = s
 	a.slots = make([]int, len(a.in.Want.Cols))
-	a.same = !a.multi && len(s.Cols) == len(a.slots)
+	a.same = !a.multi && !a.in.FoldCase && len(s.Cols) == len(a.slots)
 	taken := make([]bool, len(s.Cols))
 	for k, c := range a.in.Want.Cols {
 		slot := s.Slot(c.Name)
@@ -91,4 +96,19 @@ func (a *adapter) rest(r *row.Row) value.Value {
 		}
 	}
 	return value.OfObject(ms)
+}
+
+// fold fills absent columns from keys that differ in case only.
+func (a *adapter) fold(cols []value.Value, rest value.Value) {
+	for k, c := range a.in.Want.Cols {
+		if cols[k].Present() {
+			continue
+		}
+		for _, m := range rest.Members() {
+			if strings.EqualFold(m.Name, c.Name) {
+				cols[k] = m.Val
+				break
+			}
+		}
+	}
 }

@@ -110,7 +110,22 @@ func (p *Pipeline) Stages() []Stage {
 // query needs, in any order. Results go to out before Push returns.
 func (p *Pipeline) Push(input int, b row.Batch, out exec.Emitter) error {
 	p.begin(out)
-	if err := p.stages[0].push(p.adapters[input].adapt(b)); err != nil {
+	b = p.adapters[input].adapt(b)
+	if !p.plan.RowByRow {
+		return p.push(b)
+	}
+	for i := range b.Rows {
+		one := b
+		one.Rows = b.Rows[i : i+1]
+		if err := p.push(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) push(b row.Batch) error {
+	if err := p.stages[0].push(b); err != nil {
 		return err
 	}
 	return p.advanceToWatermark()

@@ -16,7 +16,7 @@ type stage int
 
 const (
 	raw     stage = iota // every event, before WHERE
-	perRow               // behind WHERE, before the window
+	perRow               // behind WHERE, before the window; with joins behind these
 	grouped              // behind the window and grouping
 )
 
@@ -33,7 +33,7 @@ type builder struct {
 	before  [2][]Assign // computed at raw and perRow
 	after   []Assign    // computed at grouped
 	aggs    []Agg
-	star    bool
+	hits    bool         // last_hit_count and the like are used
 	stars   []*RowObject // filled in when all columns are known
 }
 
@@ -61,7 +61,11 @@ func (b *builder) build() (*Plan, error) {
 	if err := b.collectAliases(); err != nil {
 		return nil, err
 	}
-	where, err := b.resolve(b.sel.Where, raw)
+	whereStage := raw
+	if len(b.sel.Joins) > 0 {
+		whereStage = perRow // it looks at joined rows
+	}
+	where, err := b.resolve(b.sel.Where, whereStage)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +93,8 @@ func (b *builder) build() (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Inputs: b.inputs, Out: project.Out}
-	b.number(p, project)
+	p := &Plan{Inputs: b.inputs, Out: project.Out, RowByRow: b.hits}
+	b.number(p)
 	p.Nodes = b.chain(where, win, joins, dims, having, order, project)
 	return p, nil
 }
@@ -103,13 +107,15 @@ func (b *builder) chain(where ast.Expr, win *Window, joins *Join, dims []ast.Exp
 			ns = append(ns, n)
 		}
 	}
-	late := win != nil && b.filtersContent(win)
+	late := joins != nil || win != nil && b.filtersContent(win)
+	joined := joins != nil
 	add(len(b.before[raw]) > 0, &Compute{Cols: b.before[raw]})
 	add(where != nil && !late, &Filter{X: where})
-	add(len(b.before[perRow]) > 0, &Compute{Cols: b.before[perRow]})
+	add(len(b.before[perRow]) > 0 && !joined, &Compute{Cols: b.before[perRow]})
 	add(win != nil, win)
+	add(joined, joins)
+	add(len(b.before[perRow]) > 0 && joined, &Compute{Cols: b.before[perRow]})
 	add(where != nil && late, &Filter{X: where, Content: true})
-	add(joins != nil, joins)
 	add(len(b.aggs) > 0 || len(dims) > 0, &Group{Dims: dims, Aggs: b.aggs, PerRow: win == nil})
 	add(len(b.after) > 0, &Compute{Cols: b.after})
 	add(having != nil, &Filter{X: having, Having: true, Content: win != nil})
@@ -206,7 +212,7 @@ func (b *builder) derive(name string, t value.Type) *Slot {
 }
 
 // number gives every slot its index: the inputs' columns, then derived ones.
-func (b *builder) number(p *Plan, project *Project) {
+func (b *builder) number(p *Plan) {
 	n := 0
 	var columns []*Slot
 	for _, in := range b.inputs {
@@ -214,18 +220,20 @@ func (b *builder) number(p *Plan, project *Project) {
 		for _, s := range in.cols {
 			s.Index = n
 			n++
-			p.Names = append(p.Names, s.Name)
-		}
+			}
 		columns = append(columns, in.cols...)
 	}
 	for _, s := range b.derived {
 		s.Index = n
 		n++
-		p.Names = append(p.Names, s.Name)
 	}
 	p.Width = n
 	for _, star := range b.stars {
 		star.Slots = columns
+	}
+	for _, in := range b.inputs { // keys in another case than the query's are found in Rest
+		in.FoldCase = b.cfg.IgnoreCase && in.Stream.Schema.Open
+		in.Want.Open = in.Want.Open || in.FoldCase
 	}
 }
 

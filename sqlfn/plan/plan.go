@@ -45,6 +45,10 @@ type Input struct {
 	Meta   bool        // meta() and the like are used
 	TS     *Slot       // the event time column, nil if none
 
+	// FoldCase is set if a column that is absent is to be looked for in Rest
+	// under its name in another case.
+	FoldCase bool
+
 	cols []*Slot
 }
 
@@ -52,9 +56,12 @@ type Input struct {
 type Plan struct {
 	Inputs []*Input
 	Width  int // slots of the layout
-	Names  []string
 	Nodes  []Node
 	Out    *row.Schema
+
+	// RowByRow is set if a row's result depends on what was emitted before it:
+	// rows must not go through the nodes several at a time.
+	RowByRow bool
 }
 
 // Node is one step: *Compute, *Filter, *Window, *Join, *Group, *Order, *Limit,

@@ -201,7 +201,10 @@ func (b *builder) call(e *ast.Call, st stage) (ast.Expr, error) {
 	if err := b.checkCall(f, e, args); err != nil {
 		return nil, err
 	}
+	b.hits = b.hits || strings.HasPrefix(f.Name, "last_hit")
 	switch {
+	case f.Name == "row_number" && st < grouped:
+		return nil, diag.At(diag.Plan, e.Offset(), "function row_number can only be used inside the select clause")
 	case f.IsAggregate():
 		return b.aggregate(f, e, args, st)
 	case f.Columns != nil:
