@@ -220,7 +220,7 @@ func (b *builder) number(p *Plan) {
 		for _, s := range in.cols {
 			s.Index = n
 			n++
-			}
+		}
 		columns = append(columns, in.cols...)
 	}
 	for _, s := range b.derived {

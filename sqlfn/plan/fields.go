@@ -181,9 +181,13 @@ func (b *builder) expand(p *Project, s starField) {
 	for _, f := range p.Fields {
 		skip = append(skip, f.Name)
 	}
+	names := slices.Clone(skip)
+	for _, in := range b.inputs { // a column of one stream must not hide a key of a stream to its left
+		names = append(names, in.Want.Names()...)
+	}
 	for _, in := range s.inputs {
 		if in.Want.Open {
-			for _, name := range skip {
+			for _, name := range names {
 				b.columnOf(in, name, 0)
 			}
 		}
