@@ -79,7 +79,7 @@ func (d *Decoder) Decode(p []byte, into *row.Batch) error {
 func (d *Decoder) DecodeLines(p []byte, into *row.Batch, fail func(err error)) {
 	header := d.cfg.HasHeader
 	for len(p) > 0 {
-		end := LineEnd(p, d.quoted)
+		end, _ := LineEnd(p, d.quoted)
 		line := bytes.TrimRight(p[:end], "\r\n")
 		p = p[end:]
 		switch {
@@ -98,19 +98,19 @@ func (d *Decoder) DecodeLines(p []byte, into *row.Batch, fail func(err error)) {
 	}
 }
 
-// LineEnd returns the length of the first line of p with its line end, or of p
-// if there is no line end. In CSV (quoted) a line end in quotes does not count.
-func LineEnd(p []byte, quoted bool) int {
-	for at, odd := 0, false; ; {
-		n := bytes.IndexByte(p[at:], '\n')
-		if n < 0 {
-			return len(p)
+// LineEnd returns the length of the first line of p with its line end; whole is
+// false if there is no line end. In CSV (quoted) one in quotes does not count.
+func LineEnd(p []byte, quoted bool) (n int, whole bool) {
+	for odd := false; ; {
+		k := bytes.IndexByte(p[n:], '\n')
+		if k < 0 {
+			return len(p), false
 		}
 		if quoted {
-			odd = odd != (bytes.Count(p[at:at+n], []byte{'"'})%2 == 1)
+			odd = odd != (bytes.Count(p[n:n+k], []byte{'"'})%2 == 1)
 		}
-		if at += n + 1; !odd {
-			return at
+		if n += k + 1; !odd {
+			return n, true
 		}
 	}
 }
