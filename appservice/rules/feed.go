@@ -1,0 +1,159 @@
+package rules
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/edgesluice/sluice/appservice/catalog"
+	"github.com/edgesluice/sluice/sources"
+	"github.com/edgesluice/sluice/sqlfn"
+	"github.com/edgesluice/sluice/sqlfn/clock"
+)
+
+// feed is one stream or table on its way into a run.
+type feed struct {
+	name   string
+	table  bool
+	offset []byte // behind the last delivery that was pushed
+	ended  bool
+
+	tap  *sources.Tap
+	hub  *sources.Hub
+	gone func(context.Context) // lets go of the hub
+}
+
+// node returns the counters of this rule's share of the source.
+func (f *feed) node() Node {
+	return Node{Kind: "source", Name: f.name, Stats: f.tap.Stats(), Link: f.hub.Link, Extra: func() []Metric {
+		if n := f.tap.Dropped(); n > 0 {
+			return []Metric{{"dropped_total", n}}
+		}
+		return nil
+	}}
+}
+
+func (f *feed) close(ctx context.Context) {
+	f.tap.Detach()
+	f.gone(ctx)
+}
+
+// hubs opens the sources of runs. A stream that is SHARED has one hub for all
+// rules on it; any other gets one for each run, so that a slow rule holds up
+// nobody else.
+type hubs struct {
+	catalog *catalog.Catalog
+	dataDir string
+	clock   clock.Clock
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	shared map[string]*sharedHub // by definition text: a replaced stream is another one
+}
+
+type sharedHub struct {
+	*sources.Hub
+	rules int
+}
+
+// check tells whether the source of a stream could be opened.
+func (h *hubs) check(name string) error {
+	_, err := h.open(name, nil)
+	return err
+}
+
+// open makes the hub of a stream.
+func (h *hubs) open(name string, resume []byte) (*sources.Hub, error) {
+	spec, err := h.catalog.Source(name)
+	if err != nil {
+		return nil, err
+	}
+	return h.openSpec(spec, resume)
+}
+
+func (h *hubs) openSpec(spec *catalog.Source, resume []byte) (*sources.Hub, error) {
+	src, common, err := sources.Open(spec.DriverName(), spec.Props)
+	if err != nil {
+		return nil, fmt.Errorf("stream %q: %w", spec.Name, err)
+	}
+	o := &spec.Options
+	cfg := sources.HubConfig{
+		Stream: spec.Name, Datasource: o.Datasource, Source: src, Shared: spec.Shared(), Common: common,
+		Format: spec.Format(), Delimiter: o.Delimiter, SchemaID: o.SchemaID, Strict: spec.Strict(),
+		Resume: resume, DataDir: h.dataDir, Log: h.log, Clock: h.clock,
+	}
+	if len(spec.Cols) > 0 {
+		cfg.Declared = spec.Declared()
+	}
+	return sources.NewHub(cfg)
+}
+
+// attach opens, or finds, the hub of a stream and ties the run's inbox to it.
+// The hub is read after start was called.
+func (h *hubs) attach(in *sources.Inbox, number int, input sqlfn.Input, o *Options, resume []byte) (f *feed, start func(), err error) {
+	spec, err := h.catalog.Source(input.Stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	hub, gone, err := h.hubFor(spec, resume)
+	if err != nil {
+		return nil, nil, err
+	}
+	tap, err := hub.Attach(in, number, sources.Want{
+		Schema: input.Want, Meta: input.Meta, Errors: true, Lossless: o.QoS > 0 || o.Block,
+	})
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		gone(ctx)
+		return nil, nil, err
+	}
+	return &feed{name: input.Stream, table: input.Table, tap: tap, hub: hub, gone: gone, offset: resume}, hub.Start, nil
+}
+
+// hubFor returns the hub to attach to and the function that lets go of it.
+func (h *hubs) hubFor(spec *catalog.Source, resume []byte) (*sources.Hub, func(context.Context), error) {
+	if !spec.Shared() {
+		hub, err := h.openSpec(spec, resume)
+		if err != nil {
+			return nil, nil, err
+		}
+		return hub, func(ctx context.Context) { h.stop(ctx, hub) }, nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := spec.Text
+	s := h.shared[key]
+	if s == nil {
+		hub, err := h.openSpec(spec, resume)
+		if err != nil {
+			return nil, nil, err
+		}
+		s = &sharedHub{Hub: hub}
+		h.shared[key] = s
+	}
+	s.rules++
+	return s.Hub, func(ctx context.Context) { h.leave(ctx, key, s) }, nil
+}
+
+// leave closes a shared hub when the last rule has left it.
+func (h *hubs) leave(ctx context.Context, key string, s *sharedHub) {
+	h.mu.Lock()
+	s.rules--
+	last := s.rules == 0
+	if last && h.shared[key] == s {
+		delete(h.shared, key)
+	}
+	h.mu.Unlock()
+	if last {
+		h.stop(ctx, s.Hub)
+	}
+}
+
+func (h *hubs) stop(ctx context.Context, hub *sources.Hub) {
+	if err := hub.Close(ctx); err != nil {
+		h.log.Warn("source did not stop", "error", err)
+	}
+}

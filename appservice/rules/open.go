@@ -1,0 +1,184 @@
+package rules
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/edgesluice/sluice/sources"
+	"github.com/edgesluice/sluice/sqlfn"
+	"github.com/edgesluice/sluice/sqlfn/state"
+)
+
+// compileRule makes the pipeline of a rule.
+func (s *Set) compileRule(r *Rule) (Pipeline, error) {
+	return s.cfg.Compile(r.Select, s.cfg.Catalog, sqlfn.Options{
+		Rule: r.ID, EventTime: r.Options.EventTime, LateTolerance: r.Options.LateTolerance,
+		SendNil: r.Options.SendNil, SendMeta: r.Options.SendMeta, IgnoreCase: s.cfg.IgnoreCase,
+		Clock: s.cfg.Clock, Loc: s.cfg.Location, Functions: s.cfg.Functions,
+	})
+}
+
+// prepare compiles a rule and checks everything that can be checked without
+// connecting: SQL, properties of sources, properties of sinks.
+func (s *Set) prepare(r *Rule) (*run, error) {
+	pipe, err := s.compileRule(r)
+	if err != nil {
+		return nil, err
+	}
+	p := &run{
+		rule: r, pipe: pipe, clock: s.cfg.Clock, log: s.cfg.Log.With("rule", r.ID),
+		in: sources.NewInbox(r.Options.BufferLength), plan: s.fingerprint(r),
+	}
+	if r.Options.QoS > 0 {
+		p.store = s.cfg.Checkpoints
+	}
+	for _, in := range pipe.Inputs() {
+		if err := s.hubs.check(in.Stream); err != nil {
+			return nil, err
+		}
+	}
+	for _, a := range r.Actions {
+		o, err := s.newOutlet(r, a, p)
+		if err != nil {
+			p.discard()
+			return nil, err
+		}
+		p.outs = append(p.outs, o)
+	}
+	return p, nil
+}
+
+// discard lets go of a prepared run that is not started. A nil run is none.
+func (r *run) discard() {
+	if r == nil {
+		return
+	}
+	ctx, cancel := r.limited()
+	defer cancel()
+	for _, o := range r.outs {
+		o.close(ctx)
+	}
+}
+
+// open restores the state of a prepared run and starts sinks, then sources.
+func (s *Set) open(ctx context.Context, r *run) error {
+	offsets, err := s.restore(ctx, r)
+	if err != nil {
+		return err
+	}
+	var starts []func()
+	for i, in := range r.pipe.Inputs() {
+		f, start, err := s.hubs.attach(r.in, i, in, &r.rule.Options, offsets[in.Stream])
+		if err != nil {
+			return err
+		}
+		r.feeds = append(r.feeds, f)
+		starts = append(starts, start)
+		if !in.Table {
+			r.open++
+		}
+	}
+	for _, o := range r.outs {
+		o.start()
+	}
+	for _, start := range starts {
+		start()
+	}
+	return nil
+}
+
+// The parts of a checkpoint.
+const (
+	partPlan     = "plan"     // fingerprint of what was running
+	partPipeline = "pipeline" // state of the operators
+	partOffset   = "offset "  // + stream: where its source resumes
+)
+
+// restore loads the last checkpoint into the pipeline and returns the offsets
+// of the sources. A checkpoint of another definition is left aside.
+func (s *Set) restore(ctx context.Context, r *run) (offsets map[string][]byte, err error) {
+	if r.store == nil {
+		return nil, nil
+	}
+	epoch, parts, err := r.store.Latest(ctx, r.rule.ID)
+	if err != nil {
+		r.log.Error("checkpoint cannot be read, the rule starts afresh", "error", err)
+		return nil, nil
+	}
+	r.epoch = epoch
+	if parts == nil {
+		return nil, nil
+	}
+	if string(parts[partPlan]) != r.plan {
+		r.log.Info("rule or stream has changed since the last checkpoint, the rule starts afresh")
+		return nil, nil
+	}
+	rd := state.NewReader(parts[partPipeline])
+	if err := errors.Join(r.pipe.Load(rd), rd.Err()); err != nil {
+		// The pipeline may hold half of it: make a new one.
+		r.log.Error("checkpoint does not fit, the rule starts afresh", "error", err)
+		r.pipe, err = s.compileRule(r.rule)
+		return nil, err
+	}
+	offsets = map[string][]byte{}
+	for _, in := range r.pipe.Inputs() {
+		offsets[in.Stream] = parts[partOffset+in.Stream]
+	}
+	return offsets, nil
+}
+
+// fingerprint tells definitions apart whose states do not fit each other.
+func (s *Set) fingerprint(r *Rule) string {
+	h := sha256.New()
+	fmt.Fprintln(h, r.SQL, r.Options.EventTime)
+	for _, name := range r.Streams() {
+		if d, ok := s.cfg.Catalog.Lookup(name); ok {
+			fmt.Fprintln(h, name, d.Text)
+		}
+	}
+	return string(h.Sum(nil))
+}
+
+// checkpoint commits the state of the pipeline and the offsets of the sources.
+// It is a point between two batches; what was emitted before it must have
+// reached the sinks, else a crash would lose it: if they do not take it within
+// closeTimeout, this checkpoint is left out.
+func (r *run) checkpoint(ctx context.Context) {
+	limited, cancel := r.limited()
+	defer cancel()
+	stop := context.AfterFunc(ctx, cancel)
+	defer stop()
+	for _, o := range r.outs {
+		if err := o.flush(limited); err != nil {
+			r.log.Warn("no checkpoint: results wait for a sink", "error", err)
+			return
+		}
+	}
+	var w state.Writer
+	if err := r.pipe.Save(&w); err != nil {
+		r.log.Error("no checkpoint: state cannot be saved", "error", err)
+		return
+	}
+	parts := map[string][]byte{partPlan: []byte(r.plan), partPipeline: w.Bytes()}
+	for _, f := range r.feeds {
+		if f.offset != nil {
+			parts[partOffset+f.name] = f.offset
+		}
+	}
+	if err := r.store.Commit(limited, r.rule.ID, r.epoch+1, parts); err != nil {
+		r.log.Error("checkpoint cannot be stored", "error", err)
+		return
+	}
+	r.epoch++
+}
+
+// finish ends a run: sources first, then a last checkpoint, then sinks.
+func (r *run) finish(cause error) {
+	whole := errors.Is(cause, errStopped) || errors.Is(cause, errShutdown) || errors.Is(cause, errTimeUp) || errors.Is(cause, errExhausted)
+	if r.store != nil && whole && !r.torn {
+		r.checkpoint(context.Background())
+	}
+	r.close()
+}

@@ -1,0 +1,286 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/edgesluice/sluice/sources"
+	"github.com/edgesluice/sluice/sqlfn"
+	"github.com/edgesluice/sluice/sqlfn/clock"
+	"github.com/edgesluice/sluice/sqlfn/exec"
+	"github.com/edgesluice/sluice/sqlfn/row"
+	"github.com/edgesluice/sluice/sqlfn/state"
+)
+
+// Pipeline is what a run asks of a compiled SELECT; *sqlfn.Pipeline is one.
+type Pipeline interface {
+	Inputs() []sqlfn.Input
+	Push(input int, b row.Batch, out exec.Emitter) error
+	Advance(now int64, out exec.Emitter) error
+	NextWake() (at int64, ok bool)
+	End(input int, out exec.Emitter) error
+	Save(*state.Writer) error
+	Load(*state.Reader) error
+	Output() *row.Schema
+	Explain() string
+	Stages() []sqlfn.Stage
+}
+
+// outlet is where a run's results go.
+type outlet interface {
+	// send takes a batch; it blocks while the queue is full and the rule may
+	// lose nothing. done is called when the results cannot get lost any more.
+	send(ctx context.Context, b row.Batch, done func(error)) error
+	start()
+	fail(err error)
+	// flush waits until everything sent has reached the sink.
+	flush(ctx context.Context) error
+	close(ctx context.Context) error
+	nodes() []Node
+}
+
+// The ends of a run that are no failures.
+var (
+	errExhausted = errors.New("all sources are exhausted")
+	errTimeUp    = errors.New("duration terminated")
+	errStopped   = errors.New("canceled manually")
+	errShutdown  = errors.New("service is stopping")
+	errDropped   = errors.New("rule is dropped")
+)
+
+// run is one start of a rule: from sources through the pipeline to outlets. The
+// goroutine that calls loop owns everything but the counters.
+type run struct {
+	rule  *Rule
+	pipe  Pipeline
+	in    *sources.Inbox
+	feeds []*feed // by input
+	outs  []outlet
+
+	clock clock.Clock
+	log   *slog.Logger
+	store state.Store // nil: no checkpoints
+
+	ctx    context.Context
+	open   int   // stream inputs that are not exhausted
+	stopAt int64 // ms; 0: never
+	nextCP int64 // ms of the next checkpoint
+	epoch  uint64
+	plan   string // fingerprint of the definition
+	torn   bool   // the pipeline was left in the middle of a batch
+	armed  int64  // ms for which tick is set; 0: not set
+	tick   <-chan time.Time
+	disarm func()
+
+	settling *settling // acknowledgement of the delivery being pushed, if it asks for one
+	errors   sampler
+}
+
+// loop runs the rule until ctx ends, its time is up, its sources are exhausted
+// or it fails. A panic is a failure of this rule.
+func (r *run) loop(ctx context.Context) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			stack := debug.Stack()
+			r.log.Error("rule panicked", "panic", x, "stack", string(stack))
+			err = fmt.Errorf("panic: %v\n%s", x, stack)
+		}
+		if r.disarm != nil {
+			r.disarm()
+		}
+	}()
+	r.ctx = ctx
+	if r.store != nil {
+		r.nextCP = r.now() + r.rule.Options.CheckpointInterval.Milliseconds()
+	}
+	for {
+		r.arm()
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-r.in.Ready():
+		case <-r.tick:
+			r.armed, r.tick, r.disarm = 0, nil, nil
+		}
+		if err := r.step(); err != nil {
+			return err
+		}
+	}
+}
+
+// step takes what has arrived, then does what is due.
+func (r *run) step() error {
+	ds := r.in.Take()
+	for i := range ds {
+		if err := context.Cause(r.ctx); err != nil {
+			refuse(ds[i:], err)
+			return err
+		}
+		if err := r.take(ds[i]); err != nil {
+			refuse(ds[i+1:], err)
+			return r.cut(err)
+		}
+	}
+	now := r.now()
+	if at, ok := r.pipe.NextWake(); ok && at <= now {
+		if err := r.pipe.Advance(now, r); err != nil {
+			return r.cut(err)
+		}
+	}
+	if r.nextCP > 0 && r.nextCP <= now {
+		r.checkpoint(r.ctx)
+		r.nextCP = r.now() + r.rule.Options.CheckpointInterval.Milliseconds()
+	}
+	if r.stopAt > 0 && r.stopAt <= now {
+		return errTimeUp
+	}
+	if r.open == 0 {
+		return errExhausted
+	}
+	return nil
+}
+
+// cut tells a stop that reached the pipeline through an outlet from a failure.
+// Either way the pipeline was left in the middle of something: its state is not
+// one to come back to.
+func (r *run) cut(err error) error {
+	r.torn = true
+	if cause := context.Cause(r.ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+// refuse tells the sources of deliveries that will not be pushed.
+func refuse(ds []sources.Delivery, err error) {
+	for i := range ds {
+		ds[i].Done(err)
+	}
+}
+
+// take hands one delivery to the pipeline.
+func (r *run) take(d sources.Delivery) error {
+	f := r.feeds[d.Input]
+	switch {
+	case d.Err != nil:
+		r.Fail(d.Err)
+		d.Done(nil)
+		return nil
+	case d.End:
+		if !f.ended && !f.table {
+			r.open--
+		}
+		f.ended = true
+		return r.pipe.End(d.Input, r)
+	}
+	r.settling = newSettling(d)
+	err := r.pipe.Push(d.Input, d.Batch, r)
+	r.settling.release(err)
+	r.settling = nil
+	if err == nil && d.Offset != nil {
+		f.offset = d.Offset
+	}
+	return err
+}
+
+// Emit implements exec.Emitter.
+func (r *run) Emit(b row.Batch) error {
+	for _, o := range r.outs {
+		if err := o.send(r.ctx, b, r.settling.hold()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Fail implements exec.Emitter: the operator has counted the error.
+func (r *run) Fail(err error) {
+	if n, ok := r.errors.sample(r.now()); ok {
+		r.log.Warn("row failed", "error", err, "like_it_before", n)
+	}
+	if !r.rule.Options.SendError {
+		return
+	}
+	for _, o := range r.outs {
+		o.fail(err)
+	}
+}
+
+// arm sets the timer to the next moment at which something is due.
+func (r *run) arm() {
+	next := int64(0)
+	soonest := func(at int64) {
+		if at > 0 && (next == 0 || at < next) {
+			next = at
+		}
+	}
+	if at, ok := r.pipe.NextWake(); ok {
+		soonest(max(at, 1))
+	}
+	soonest(r.nextCP)
+	soonest(r.stopAt)
+	if next == r.armed {
+		return
+	}
+	if r.disarm != nil {
+		r.disarm()
+	}
+	r.armed, r.tick, r.disarm = next, nil, nil
+	if next > 0 {
+		r.tick, r.disarm = r.clock.After(time.UnixMilli(next).Sub(r.clock.Now()))
+	}
+}
+
+func (r *run) now() int64 { return clock.MS(r.clock.Now()) }
+
+// closeTimeout bounds how long a run waits for its sinks when it ends.
+const closeTimeout = 10 * time.Second
+
+// close lets go of sources and sinks. What the pipeline has emitted is written
+// first, unless the sink is gone.
+func (r *run) close() {
+	ctx, cancel := r.limited()
+	defer cancel()
+	for _, f := range r.feeds {
+		f.close(ctx)
+	}
+	for _, o := range r.outs {
+		if err := o.close(ctx); err != nil {
+			r.log.Warn("sink did not close", "error", err)
+		}
+	}
+}
+
+// limited returns a context that ends after closeTimeout.
+func (r *run) limited() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	tick, stop := r.clock.After(closeTimeout)
+	go func() {
+		select {
+		case <-tick:
+			cancel()
+		case <-ctx.Done():
+		}
+		stop()
+	}()
+	return ctx, cancel
+}
+
+// nodes returns the sources, operators and sinks for status.
+func (r *run) nodes() []Node {
+	var ns []Node
+	for _, f := range r.feeds {
+		ns = append(ns, f.node())
+	}
+	for _, s := range r.pipe.Stages() {
+		ns = append(ns, Node{Kind: "op", Name: s.Name, Stats: s.Stats})
+	}
+	for _, o := range r.outs {
+		ns = append(ns, o.nodes()...)
+	}
+	return ns
+}
