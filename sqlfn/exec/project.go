@@ -14,7 +14,7 @@ type Project struct {
 	Timeless
 	ctx     *Ctx
 	node    *plan.Project
-	star    []int
+	star    []expr.Func
 	fields  []outField
 	sendNil bool
 	rows    []row.Row
@@ -32,7 +32,7 @@ type outField struct {
 func NewProject(n *plan.Project, sendNil bool, ctx *Ctx) (*Project, error) {
 	p := &Project{ctx: ctx, node: n, sendNil: sendNil}
 	for _, s := range n.Star {
-		p.star = append(p.star, s.Index)
+		p.star = append(p.star, expr.Column(s))
 	}
 	for _, f := range n.Fields {
 		eval, err := expr.Compile(f.X)
@@ -83,8 +83,8 @@ func (p *Project) Push(b row.Batch, out Emitter) error {
 
 func (p *Project) project(in *row.Row, cols []value.Value) (row.Row, error) {
 	r := row.Row{Cols: cols, TS: in.TS, Meta: in.Meta}
-	for i, slot := range p.star {
-		cols[i] = in.Col(slot)
+	for i, column := range p.star {
+		cols[i], _ = column(p.ctx, in) // reading a column cannot fail
 		if p.sendNil && !cols[i].Present() {
 			cols[i] = value.ExplicitNull
 		}

@@ -30,7 +30,7 @@ func Compile(e ast.Expr) (Func, error) {
 	case *plan.Slot:
 		return column(e.Index), nil
 	case *plan.FirstOf:
-		return firstOf(e), nil
+		return Column(e), nil
 	case *plan.RowObject:
 		return rowObject(e), nil
 	case *ast.Unary:
@@ -100,7 +100,11 @@ func column(slot int) Func {
 	}
 }
 
-func firstOf(e *plan.FirstOf) Func {
+// Column reads the first of several columns that is present.
+func Column(e *plan.FirstOf) Func {
+	if len(e.Slots) == 1 {
+		return column(e.Slots[0].Index)
+	}
 	return func(_ *fn.Ctx, r *row.Row) (value.Value, error) {
 		for _, s := range e.Slots {
 			if v := r.Col(s.Index); v.Present() {

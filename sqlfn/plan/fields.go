@@ -49,7 +49,7 @@ func (b *builder) project() (*Project, error) {
 	}
 	p.Out = &row.Schema{Open: p.Rest}
 	for _, s := range p.Star {
-		p.Out.Cols = append(p.Out.Cols, value.Field{Name: s.Name, Type: s.Type})
+		p.Out.Cols = append(p.Out.Cols, value.Field{Name: s.Slots[0].Name, Type: s.Slots[0].Type})
 	}
 	for _, f := range p.Fields {
 		p.Out.Cols = append(p.Out.Cols, value.Field{Name: f.Name, Type: typeOf(f.X)})
@@ -173,7 +173,8 @@ func (b *builder) starOf(star *ast.Star, p *Project) (starField, error) {
 }
 
 // expand adds the columns of a star: all columns of its inputs but those that
-// a field of the same name overrides; of equal names the left stream wins. On
+// a field of the same name overrides; of equal names the leftmost stream that
+// has a value wins. On
 // a schemaless stream the overridden and excepted names become columns of the
 // input, so that they do not ride along in Rest.
 func (b *builder) expand(p *Project, s starField) {
@@ -194,9 +195,14 @@ func (b *builder) expand(p *Project, s starField) {
 	}
 	for _, in := range s.inputs {
 		for _, c := range in.cols {
-			if !slices.Contains(skip, c.Name) {
-				p.Star = append(p.Star, c)
-				skip = append(skip, c.Name)
+			if slices.Contains(skip, c.Name) {
+				continue
+			}
+			i := slices.IndexFunc(p.Star, func(f *FirstOf) bool { return f.Slots[0].Name == c.Name })
+			if i < 0 {
+				p.Star = append(p.Star, &FirstOf{Slots: []*Slot{c}})
+			} else if !slices.Contains(p.Star[i].Slots, c) {
+				p.Star[i].Slots = append(p.Star[i].Slots, c)
 			}
 		}
 	}
