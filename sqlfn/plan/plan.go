@@ -129,8 +129,8 @@ type Limit struct{ N int64 }
 // Project makes the result rows: Star columns, then Fields.
 type Project struct {
 	Fields   []OutField
-	Star     []*Slot // input columns that * emits
-	Rest     bool    // * on a schemaless stream: keys without a column are emitted too
+	Star     []*FirstOf // input columns that * emits
+	Rest     bool       // * on a schemaless stream: keys without a column are emitted too
 	Out      *row.Schema
 	Rows     int   // index into Out of the column that becomes rows (unnest), -1
 	Spread   []int // indexes into Out of columns whose members become columns (changed_cols)
