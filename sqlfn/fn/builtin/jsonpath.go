@@ -46,7 +46,7 @@ func jsonPaths() []*fn.Func {
 					_, err := p.walk(doc)
 					return value.OfBool(err == nil), nil
 				}
-				return value.OfBool(p.expr.Has(doc.Any())), nil
+				return value.OfBool(p.expr.Has(node(doc))), nil
 			})},
 	}
 }
@@ -59,8 +59,9 @@ func checkPath(args []value.Value) error {
 	return err
 }
 
-// path is a compiled JSONPath. One that names a single place is followed on
-// the values as they are; only the others need a copy in plain Go.
+// path is a compiled JSONPath. One that names a single place is followed right
+// here, without an allocation; for the others the library walks through the
+// values behind its interfaces.
 type path struct {
 	expr   jp.Expr
 	single bool
@@ -68,8 +69,11 @@ type path struct {
 
 func newPath(text string) (*path, error) {
 	x, err := jp.ParseString(text)
-	if err != nil || len(x) == 0 {
-		return nil, fmt.Errorf("invalid json path %q: %w", text, errors.Join(err))
+	if err == nil && len(x) == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("invalid json path %q: %w", text, err)
 	}
 	p := &path{expr: x, single: true}
 	for _, frag := range x {
@@ -109,13 +113,56 @@ func (p *path) query(doc value.Value) (value.Value, error) {
 	if p.single {
 		return p.walk(doc)
 	}
-	found := p.expr.Get(doc.Any())
+	found := p.expr.Get(node(doc))
 	vs := make([]value.Value, len(found))
 	for i, x := range found {
-		vs[i] = value.From(x)
+		vs[i] = leaf(x)
 	}
 	return value.OfArray(vs), nil
 }
+
+// node shows a value to the library. Objects and arrays are not copied, and
+// members come in the order of their names.
+func node(v value.Value) any {
+	switch {
+	case v.Kind() == value.Object:
+		return keyed{v}
+	case v.IsArray():
+		return indexed{v}
+	}
+	return v.Any()
+}
+
+// leaf takes back what node gave.
+func leaf(x any) value.Value {
+	switch x := x.(type) {
+	case keyed:
+		return x.Value
+	case indexed:
+		return x.Value
+	}
+	return value.From(x)
+}
+
+// keyed is an object as a jp.Keyed, indexed an array as a jp.Indexed. Both are
+// read only: the setters, which queries never call, do nothing.
+type (
+	keyed   struct{ value.Value }
+	indexed struct{ value.Value }
+)
+
+func (k keyed) ValueForKey(key string) (any, bool) {
+	v, ok := k.Lookup(key)
+	return node(v), ok
+}
+
+func (k keyed) Keys() []string             { return k.Names() }
+func (k keyed) SetValueForKey(string, any) {}
+func (k keyed) RemoveValueForKey(string)   {}
+
+func (a indexed) ValueAtIndex(i int) any   { return node(a.At(i)) }
+func (a indexed) Size() int                { return a.Len() }
+func (a indexed) SetValueAtIndex(int, any) {}
 
 // walk follows a path to a single place.
 func (p *path) walk(v value.Value) (value.Value, error) {
