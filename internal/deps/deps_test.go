@@ -43,13 +43,15 @@ const house = `
 	appservice, internal/sqltest < cmd;
 	appservice < internal/gen;
 	internal/deps;
+	internal/testserver;
+	appservice, sources, sinks < docs;
 `
 
 // edgex are the only folders that know EdgeX.
-var edgex = []string{"appservice", "appservice/config", "sources/edgex", "sinks/edgex", "devicemodel/edgex", "internal/conn"}
+var edgex = []string{"appservice", "appservice/config", "sources/edgex", "sinks/edgex", "devicemodel/edgex", "internal/conn", "docs/en/examples"}
 
 // clockReaders are the only folders that ask what time it is by themselves.
-var clockReaders = []string{"sqlfn/clock", "internal/conn", "cmd"}
+var clockReaders = []string{"sqlfn/clock", "internal/conn", "internal/testserver", "cmd"}
 
 var bannedNames = []string{"util", "utils", "common", "helper", "helpers", "manager", "base", "misc", "interfaces"}
 

@@ -152,7 +152,7 @@ func (r *runner) compile() error {
 	}
 	r.decoders = nil
 	for _, in := range r.pipeline.Inputs() {
-		d, err := r.streams.decoder(in)
+		d, err := r.streams.decoder(in, o.Zone)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/edgesluice/sluice/sqlfn"
 	"github.com/edgesluice/sluice/sqlfn/ast"
@@ -62,14 +63,15 @@ func (ss streams) Stream(name string) (*sqlfn.Stream, error) {
 func declared(c *ast.Create) *row.Schema { return &row.Schema{Cols: c.Cols, Open: len(c.Cols) == 0} }
 
 // decoder returns the decoder of a stream for the columns that a query wants.
-func (ss streams) decoder(in sqlfn.Input) (format.Decoder, error) {
+func (ss streams) decoder(in sqlfn.Input, loc *time.Location) (format.Decoder, error) {
 	c := ss[in.Stream]
 	f, err := format.Lookup(c.Options.Format)
 	if err != nil {
 		return nil, err
 	}
 	cfg := format.Config{Schema: in.Want, Strict: c.Options.StrictValidation == "true",
-		Delimiter: c.Options.Delimiter, SchemaID: c.Options.SchemaID}
+		Delimiter: c.Options.Delimiter, SchemaID: c.Options.SchemaID,
+		TimestampFormat: c.Options.TimestampFormat, Loc: loc}
 	if len(c.Cols) > 0 {
 		cfg.Declared = declared(c)
 	}
