@@ -43,6 +43,7 @@ type Resource struct {
 	Description string             `yaml:"description" json:"description"`
 	IsHidden    bool               `yaml:"isHidden" json:"isHidden"`
 	Properties  ResourceProperties `yaml:"properties" json:"properties"`
+	Attributes  map[string]any     `yaml:"attributes" json:"attributes"` // for the device service
 }
 
 // ResourceProperties are the type and limits of a Resource.
