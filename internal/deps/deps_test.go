@@ -39,7 +39,8 @@ const house = `
 	appservice/rules, appservice/config < appservice/metrics;
 	appservice/metrics, internal/sqltest < appservice/rest;
 	appservice/ui;
-	appservice/rest, appservice/ui < appservice;
+	sinks, devicemodel < internal/virtual;
+	appservice/rest, appservice/ui, internal/virtual < appservice;
 	appservice, internal/sqltest < cmd;
 	appservice < internal/gen;
 	internal/deps;
