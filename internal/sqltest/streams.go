@@ -11,7 +11,10 @@ import (
 	"github.com/edgesluice/sluice/sqlfn/ast"
 	"github.com/edgesluice/sluice/sqlfn/diag"
 	"github.com/edgesluice/sluice/sqlfn/format"
-	_ "github.com/edgesluice/sluice/sqlfn/format/json" // the format of streams without one
+	_ "github.com/edgesluice/sluice/sqlfn/format/binary" // formats register themselves
+	_ "github.com/edgesluice/sluice/sqlfn/format/delimited"
+	_ "github.com/edgesluice/sluice/sqlfn/format/json"
+	_ "github.com/edgesluice/sluice/sqlfn/format/urlencoded"
 	"github.com/edgesluice/sluice/sqlfn/parse"
 	"github.com/edgesluice/sluice/sqlfn/row"
 )
