@@ -323,12 +323,10 @@ func (c *MQTTClient) publisher() *mqttLink {
 // until it is handed to the network (qos 0). ErrDown: there is no connection.
 func (c *MQTTClient) Publish(ctx context.Context, topic string, payload []byte, qos byte, retained bool) error {
 	done := make(chan error, 1)
-	if err := c.PublishAsync(ctx, topic, payload, qos, retained, func(err error) { done <- err }); err != nil {
+	if err := c.Queue(ctx, topic, payload, qos, retained, func(err error) { done <- err }); err != nil {
 		return err
 	}
-	if err := c.Flush(); err != nil && qos == 0 {
-		return err
-	}
+	c.Flush()
 	select {
 	case err := <-done:
 		return err
@@ -340,40 +338,62 @@ func (c *MQTTClient) Publish(ctx context.Context, topic string, payload []byte, 
 // PublishAsync takes a message and calls done once, from another goroutine or
 // before it returns: when the broker has the message (qos 1, 2) or when it is
 // handed to the network (qos 0). done must not block. Messages reach the
-// broker in the order of the calls. They are gathered and go out together:
-// call Flush behind the last one at hand.
+// broker in the order of the calls.
 //
 // It blocks while too many messages are under way. When it returns an error
 // done is not called. Messages at qos 1 and 2 that are under way while the
 // connection breaks are sent again after the reconnect, so that at qos 2 one
 // may arrive twice. The payload must not be written until done was called.
 func (c *MQTTClient) PublishAsync(ctx context.Context, topic string, payload []byte, qos byte, retained bool, done func(error)) error {
-	if qos > 2 {
-		return fmt.Errorf("invalid qos value %d, the value could be only int 0 or 1 or 2", qos)
+	to, err := c.send(ctx, flight{topic: topic, payload: payload, qos: qos, retained: retained, done: done})
+	if to != nil {
+		to.wake()
 	}
-	if topic == "" || len(topic) > 65535 || strings.ContainsAny(topic, "+#\x00") {
-		return fmt.Errorf("topic %q: must have 1 to 65535 bytes and no + or #", topic)
+	return err
+}
+
+// Queue is PublishAsync for those who call Flush behind the last message at
+// hand: until then messages gather, and go out with fewer system calls.
+func (c *MQTTClient) Queue(ctx context.Context, topic string, payload []byte, qos byte, retained bool, done func(error)) error {
+	_, err := c.send(ctx, flight{topic: topic, payload: payload, qos: qos, retained: retained, done: done})
+	return err
+}
+
+func (c *MQTTClient) send(ctx context.Context, f flight) (*mqttConn, error) {
+	if f.qos > 2 {
+		return nil, fmt.Errorf("invalid qos value %d, the value could be only int 0 or 1 or 2", f.qos)
 	}
-	if len(payload) > maxPayload {
-		return fmt.Errorf("payload has %d bytes, MQTT takes %d at most", len(payload), maxPayload)
+	if f.topic == "" || len(f.topic) > 65535 || strings.ContainsAny(f.topic, "+#\x00") {
+		return nil, fmt.Errorf("topic %q must have 1 to 65535 bytes and no + or #", f.topic)
 	}
+	if len(f.payload) > maxPayload {
+		return nil, fmt.Errorf("payload has %d bytes, MQTT takes %d at most", len(f.payload), maxPayload)
+	}
+	l := c.publisher()
+	if l == nil {
+		return nil, downError(net.ErrClosed)
+	}
+	return l.out.send(ctx, f)
+}
+
+// Flush sends what Queue has gathered. Errors go to those who queued.
+func (c *MQTTClient) Flush() {
+	if l := c.publisher(); l != nil {
+		_ = l.out.flush()
+	}
+}
+
+// Drain waits until the broker has all messages queued so far.
+func (c *MQTTClient) Drain(ctx context.Context) error {
 	l := c.publisher()
 	if l == nil {
 		return downError(net.ErrClosed)
 	}
-	return l.out.send(ctx, flight{topic: topic, payload: payload, qos: qos, retained: retained, done: done})
+	return l.out.drained(ctx)
 }
 
 // maxPayload leaves room for the longest topic.
 const maxPayload = 268435455 - 65535 - 4
-
-// Flush sends what PublishAsync has gathered.
-func (c *MQTTClient) Flush() error {
-	if l := c.publisher(); l != nil {
-		return l.out.flush()
-	}
-	return downError(net.ErrClosed)
-}
 
 // Ping waits until the client is connected; when ctx ends first it returns why
 // it is not.

@@ -56,11 +56,9 @@ type mqttConn struct {
 	heard   atomic.Bool // something was read since the last ping
 	pinged  bool
 
-	acks struct {
-		receipts
-		idle bool          // the reader waits for the network, nobody will flush
-		kick chan struct{} // wakes the flusher
-	}
+	acks  receipts
+	idle  bool          // the reader waits for the network; guarded by out.mu
+	ready chan struct{} // there is something to flush
 
 	once sync.Once
 	dead chan struct{} // closed when the connection is over, then err says why
@@ -72,10 +70,10 @@ func newMQTTConn(raw net.Conn, link *mqttLink) *mqttConn {
 	c := &mqttConn{Conn: raw, link: link, control: make(chan []byte, 4), dead: make(chan struct{}), read: make(chan struct{})}
 	c.in = bufio.NewReaderSize(raw, readBuffer)
 	c.out.conn, c.out.fail = raw, c.fail
-	c.acks.kick = make(chan struct{}, 1)
+	c.ready = make(chan struct{}, 1)
 	c.heard.Store(true)
 	go c.receive()
-	go c.flushAcks()
+	go c.flushReady()
 	return c
 }
 
@@ -171,7 +169,7 @@ func (c *mqttConn) begin() (byte, error) {
 
 func (c *mqttConn) setIdle(idle bool) {
 	c.out.mu.Lock()
-	c.acks.idle = idle
+	c.idle = idle
 	c.out.mu.Unlock()
 }
 
@@ -256,12 +254,21 @@ func (c *mqttConn) bytes(n int) ([]byte, error) {
 	return p, err
 }
 
-// flushAcks sends acknowledgements that are given while the reader waits.
-func (c *mqttConn) flushAcks() {
+// wake has the outbox flushed soon, from another goroutine.
+func (c *mqttConn) wake() {
+	select {
+	case c.ready <- struct{}{}:
+	default:
+	}
+}
+
+// flushReady sends what nobody else will flush: acknowledgements given while
+// the reader waits, messages of those who do not flush themselves.
+func (c *mqttConn) flushReady() {
 	for {
 		select {
-		case <-c.acks.kick:
-			runtime.Gosched() // whoever acknowledged may have more of them
+		case <-c.ready:
+			runtime.Gosched() // whoever woke us may have more of them
 			_ = c.out.flush()
 		case <-c.dead:
 			return

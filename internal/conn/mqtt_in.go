@@ -139,7 +139,7 @@ type receipt struct {
 func (c *mqttConn) expect(qos byte, id uint16) (seq uint64) {
 	c.out.mu.Lock()
 	defer c.out.mu.Unlock()
-	a := &c.acks.receipts
+	a := &c.acks
 	if a.head == len(a.list) || a.head >= 1024 && 2*a.head >= len(a.list) {
 		a.base += uint64(a.head)
 		a.list = append(a.list[:0], a.list[a.head:]...)
@@ -153,7 +153,7 @@ func (c *mqttConn) expect(qos byte, id uint16) (seq uint64) {
 // acknowledgements in the order of arrival: each waits for those before it.
 func (c *mqttConn) settle(seq uint64, ok bool) {
 	c.out.mu.Lock()
-	a := &c.acks.receipts
+	a := &c.acks
 	i := int(seq - a.base)
 	if seq < a.base || i >= len(a.list) || a.list[i].settled {
 		c.out.mu.Unlock()
@@ -173,12 +173,9 @@ func (c *mqttConn) settle(seq uint64, ok bool) {
 		c.out.buf = appendReply(c.out.buf, kind<<4, r.id)
 		sent = true
 	}
-	wake := sent && c.acks.idle
+	wake := sent && c.idle
 	c.out.mu.Unlock()
 	if wake {
-		select {
-		case c.acks.kick <- struct{}{}:
-		default:
-		}
+		c.wake()
 	}
 }

@@ -28,6 +28,7 @@ type flights struct {
 	ring       [flightWindow]flight
 	head, tail uint64 // sequence numbers; ring[seq%flightWindow]
 	slots      chan struct{}
+	drains     []drain
 	tried      chan struct{} // closed when the first attempt to connect has ended
 }
 
@@ -60,13 +61,14 @@ func (o *flights) seq(id uint16) (uint64, bool) {
 	return o.head + ahead, id != 0 && ahead < o.tail-o.head
 }
 
-// send puts a message into the outbox, behind all earlier ones.
-func (o *flights) send(ctx context.Context, f flight) error {
+// send puts a message into the outbox, behind all earlier ones. It returns the
+// connection to flush, nil if that has happened or is of no use.
+func (o *flights) send(ctx context.Context, f flight) (*mqttConn, error) {
 	if f.qos == 0 {
 		return o.sendOnce(ctx, &f)
 	}
 	if err := o.slot(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	o.mu.Lock()
 	c := o.conn
@@ -74,7 +76,7 @@ func (o *flights) send(ctx context.Context, f flight) error {
 		err := o.down
 		o.mu.Unlock()
 		<-o.slots
-		return err
+		return nil, err
 	}
 	seq := o.tail
 	o.tail++
@@ -82,23 +84,25 @@ func (o *flights) send(ctx context.Context, f flight) error {
 	// An error means that the connection ends just now: the next one sends it.
 	full, _ := c.out.publish(&f, flightID(seq), false, nil)
 	o.mu.Unlock()
-	if full {
-		_ = c.out.flush()
-	}
-	return nil
+	return c.unlessFull(full), nil
 }
 
 // sendOnce is send for qos 0.
-func (o *flights) sendOnce(ctx context.Context, f *flight) error {
+func (o *flights) sendOnce(ctx context.Context, f *flight) (*mqttConn, error) {
 	c, err := o.current(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	full, err := c.out.publish(f, 0, false, f.done)
-	if full {
-		_ = c.out.flush() // its error goes to done
+	return c.unlessFull(full), err
+}
+
+func (c *mqttConn) unlessFull(full bool) *mqttConn {
+	if !full {
+		return c
 	}
-	return err
+	_ = c.out.flush() // its error goes to whom it concerns
+	return nil
 }
 
 // slot waits until one more message may be under way.
@@ -172,8 +176,51 @@ func (o *flights) acked(id uint16) {
 			done(nil)
 		}
 		o.mu.Lock()
+		if len(o.drains) > 0 {
+			o.tellDrained()
+		}
 	}
 	o.mu.Unlock()
+}
+
+// drain is someone who waits until all messages before seq have landed.
+type drain struct {
+	seq  uint64
+	done chan struct{}
+}
+
+// drained waits until the messages under way now have landed.
+func (o *flights) drained(ctx context.Context) error {
+	if err := o.flush(); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	if o.head == o.tail {
+		o.mu.Unlock()
+		return nil
+	}
+	d := drain{o.tail, make(chan struct{})}
+	o.drains = append(o.drains, d)
+	o.mu.Unlock()
+	select {
+	case <-d.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// tellDrained is called with mu held when head has moved.
+func (o *flights) tellDrained() {
+	left := o.drains[:0]
+	for _, d := range o.drains {
+		if d.seq <= o.head {
+			close(d.done)
+		} else {
+			left = append(left, d)
+		}
+	}
+	o.drains = left
 }
 
 // close gives up what is under way.
@@ -189,6 +236,7 @@ func (o *flights) close(err error) {
 		*f = flight{}
 		<-o.slots
 	}
+	o.tellDrained()
 	o.mu.Unlock()
 	for _, done := range dones {
 		done(err)
