@@ -9,6 +9,7 @@
 package param
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -266,6 +267,9 @@ func (p *Set) Bind(props map[string]any) error {
 	}
 	for _, f := range p.checks {
 		if err := f(); err != nil {
+			if errors.As(err, new(*diag.Error)) {
+				return err // its text is fixed
+			}
 			return diag.New(diag.Exec, "%s: %v", p.owner, err)
 		}
 	}
