@@ -102,6 +102,7 @@ require (
 	github.com/influxdata/influxdb-client-go/v2 v2.14.0
 	github.com/klauspost/compress v1.17.1
 	github.com/labstack/echo/v4 v4.11.2
+	github.com/mmcloughlin/geohash v0.10.0
 	github.com/mochi-mqtt/server/v2 v2.7.9
 	github.com/nats-io/nats.go v1.31.0
 	github.com/prometheus/client_golang v1.12.0
@@ -110,6 +111,7 @@ require (
 	github.com/spf13/cobra v1.10.2
 	github.com/taosdata/driver-go/v3 v3.7.0
 	go.etcd.io/bbolt v1.5.0
+	golang.org/x/image v0.46.0
 	golang.org/x/term v0.46.0
 	golang.org/x/tools v0.51.0
 	gopkg.in/yaml.v3 v3.0.1
