@@ -99,8 +99,21 @@ func (c *cborCursor) major() byte {
 	return majorSimple
 }
 
-func (c *cborCursor) object() bool { return c.enter(majorMap, "an object") }
-func (c *cborCursor) array() bool  { return c.enter(majorArray, "an array") }
+func (c *cborCursor) array() bool { return c.enter(majorArray, "an array") }
+
+func (c *cborCursor) object() fieldID {
+	if c.enter(majorMap, "an object") {
+		return field(c.key())
+	}
+	return fEnd
+}
+
+func (c *cborCursor) member() fieldID {
+	if c.element() {
+		return field(c.key())
+	}
+	return fEnd
+}
 
 func (c *cborCursor) enter(want byte, what string) bool {
 	if m := c.major(); m != want {
@@ -152,7 +165,7 @@ func (c *cborCursor) atBreak() bool {
 	return false
 }
 
-func (c *cborCursor) next() bool {
+func (c *cborCursor) element() bool {
 	if c.e != nil || c.n == 0 {
 		return false
 	}
@@ -278,7 +291,7 @@ func (c *cborCursor) any(depth int, n *numbers) value.Value {
 		return value.ExplicitNull
 	case kObject:
 		var ms []value.Member
-		for ok := c.object(); ok; ok = c.next() {
+		for ok := c.enter(majorMap, "an object"); ok; ok = c.element() {
 			name := c.key()
 			ms = append(ms, value.Member{Name: asString(name), Val: c.any(depth+1, n)})
 		}
@@ -286,7 +299,7 @@ func (c *cborCursor) any(depth int, n *numbers) value.Value {
 	}
 	if c.major() == majorArray {
 		var vs []value.Value
-		for ok := c.array(); ok; ok = c.next() {
+		for ok := c.array(); ok; ok = c.element() {
 			vs = append(vs, c.any(depth+1, n))
 		}
 		return value.OfArray(vs)

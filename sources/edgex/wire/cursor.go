@@ -44,17 +44,17 @@ func (v val) bytes() []byte {
 // cursor walks over one document, in JSON or in CBOR. The first error sticks:
 // after it loops end and values are absent.
 //
-//	for ok := c.object(); ok; ok = c.next() {
-//		switch field(c.key()) { case fID: id = c.val() ; default: c.skip() }
+//	for f := c.object(); f != fEnd; f = c.member() {
+//		switch f { case fID: id = c.val() ; default: c.skip() }
 //	}
 type cursor interface {
-	object() bool // enter an object; false if it has no member
-	array() bool  // enter an array; false if it has no element
-	next() bool   // behind a member or element: go to the next one or leave
-	key() []byte  // name of the member; the cursor moves to its value
-	kind() kind   // of the value to come
-	val() val     // pass a value
-	skip()        // pass a value that is not wanted
+	object() fieldID // enter an object and go to the value of its first member
+	member() fieldID // behind a member's value: go to the next one, or leave with fEnd
+	array() bool     // enter an array; false if it has no element
+	element() bool   // behind an element: go to the next one, or leave
+	kind() kind      // of the value to come
+	val() val        // pass a value
+	skip()           // pass a value that is not wanted
 	any(depth int, n *numbers) value.Value
 	encoding() *encoding
 	within(part string) // what byte positions in errors count from
@@ -129,7 +129,8 @@ func overrun(c cursor, claimed uint64, what string) error {
 type fieldID uint8
 
 const (
-	fOther fieldID = iota
+	fEnd   fieldID = iota // no more members
+	fOther                // none that matters
 	fPayload
 	fErrorCode
 	fCorrelation
@@ -207,7 +208,10 @@ func foldedField(k []byte) fieldID {
 		}
 		low[i] = c
 	}
-	return lowerFields[string(low[:len(k)])]
+	if f, ok := lowerFields[string(low[:len(k)])]; ok {
+		return f
+	}
+	return fOther
 }
 
 var lowerFields = map[string]fieldID{

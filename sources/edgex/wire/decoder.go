@@ -174,8 +174,8 @@ func (d *Decoder) payload(v val) error {
 func (d *Decoder) document(c cursor, level int) (payload val) {
 	doc := c.rest()
 	var late []byte
-	for ok := c.object(); ok; ok = c.next() {
-		switch f := field(c.key()); {
+	for f := c.object(); f != fEnd; f = c.member() {
+		switch {
 		case f == fPayload && level == 0:
 			if c.kind() == kObject {
 				d.document(c, 1)
@@ -245,7 +245,7 @@ func (d *Decoder) readings(c cursor) {
 		return
 	}
 	n := 0
-	for ok := c.array(); ok; ok = c.next() {
+	for ok := c.array(); ok; ok = c.element() {
 		d.reading(c, n)
 		n++
 	}
@@ -259,8 +259,8 @@ type reading struct {
 
 func (d *Decoder) reading(c cursor, n int) {
 	var r reading
-	for ok := c.object(); ok; ok = c.next() {
-		switch field(c.key()) {
+	for f := c.object(); f != fEnd; f = c.member() {
+		switch f {
 		case fResource:
 			r.name = c.val().bytes()
 		case fValueType:

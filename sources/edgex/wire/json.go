@@ -53,7 +53,14 @@ func (c *jsonCursor) peek() byte {
 	return 0
 }
 
-func (c *jsonCursor) object() bool {
+func (c *jsonCursor) object() fieldID {
+	if c.openObject() {
+		return field(c.key())
+	}
+	return fEnd
+}
+
+func (c *jsonCursor) openObject() bool {
 	if c.peek() != '{' {
 		c.expected("an object")
 		return false
@@ -83,7 +90,14 @@ func (c *jsonCursor) enter(end byte, list uint64) bool {
 	return true
 }
 
-func (c *jsonCursor) next() bool {
+func (c *jsonCursor) member() fieldID {
+	if c.element() {
+		return field(c.key())
+	}
+	return fEnd
+}
+
+func (c *jsonCursor) element() bool {
 	switch ch := c.peek(); {
 	case ch == ',':
 		c.i++
@@ -99,6 +113,9 @@ func (c *jsonCursor) next() bool {
 }
 
 func (c *jsonCursor) key() []byte {
+	if k := c.shortKey(); k != nil {
+		return k
+	}
 	if c.peek() != '"' {
 		c.expected("a member name")
 		return nil
@@ -111,6 +128,30 @@ func (c *jsonCursor) key() []byte {
 	c.i++
 	c.peek()
 	return k
+}
+
+// shortKey takes a name of the usual form, without white space around it; nil
+// if it is not so.
+func (c *jsonCursor) shortKey() []byte {
+	const longest = 24
+	if c.i >= len(c.b) || c.b[c.i] != '"' {
+		return nil
+	}
+	s := c.b[c.i+1:]
+	s = s[:min(longest, len(s))]
+	for n, ch := range s {
+		switch {
+		case ch == '\\':
+			return nil
+		case ch != '"':
+			continue
+		case n == 0 || n+2 >= len(s) || s[n+1] != ':' || s[n+2] <= ' ':
+			return nil
+		}
+		c.i += n + 3
+		return s[:n]
+	}
+	return nil
 }
 
 // str passes a string; the cursor stands on the opening quote.
@@ -232,7 +273,7 @@ func (c *jsonCursor) any(depth int, n *numbers) value.Value {
 		return value.OfStringBytes(c.str().bytes())
 	case kObject:
 		var ms []value.Member
-		for ok := c.object(); ok; ok = c.next() {
+		for ok := c.openObject(); ok; ok = c.element() {
 			name := c.key()
 			ms = append(ms, value.Member{Name: asString(name), Val: c.any(depth+1, n)})
 		}
@@ -240,7 +281,7 @@ func (c *jsonCursor) any(depth int, n *numbers) value.Value {
 	}
 	if c.peek() == '[' {
 		var vs []value.Value
-		for ok := c.array(); ok; ok = c.next() {
+		for ok := c.array(); ok; ok = c.element() {
 			vs = append(vs, c.any(depth+1, n))
 		}
 		return value.OfArray(vs)

@@ -77,8 +77,8 @@ func (m *Meta) All() value.Value {
 
 func (m *Meta) tags() value.Value {
 	c := m.enc.open(m.doc)
-	for ok := c.object(); ok; ok = c.next() {
-		if field(c.key()) == fTags && c.kind() == kObject {
+	for f := c.object(); f != fEnd; f = c.member() {
+		if f == fTags && c.kind() == kObject {
 			return c.any(0, &numbers{whole: m.whole, left: maxElements})
 		}
 		c.skip()
@@ -95,12 +95,12 @@ type readingMeta struct {
 
 func (m *Meta) readings() (rs []readingMeta) {
 	c := m.enc.open(m.doc)
-	for ok := c.object(); ok; ok = c.next() {
-		if field(c.key()) != fReadings || c.kind() == kNull {
+	for f := c.object(); f != fEnd; f = c.member() {
+		if f != fReadings || c.kind() == kNull {
 			c.skip()
 			continue
 		}
-		for ok := c.array(); ok; ok = c.next() {
+		for ok := c.array(); ok; ok = c.element() {
 			rs = append(rs, m.readingMeta(c))
 		}
 	}
@@ -108,8 +108,8 @@ func (m *Meta) readings() (rs []readingMeta) {
 }
 
 func (m *Meta) readingMeta(c cursor) (r readingMeta) {
-	for ok := c.object(); ok; ok = c.next() {
-		switch field(c.key()) {
+	for f := c.object(); f != fEnd; f = c.member() {
+		switch f {
 		case fResource:
 			r.resource = asString(c.val().bytes())
 		case fID:

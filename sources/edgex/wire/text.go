@@ -175,6 +175,55 @@ func element(list []byte) (first, rest []byte) {
 }
 
 func intList(inner []byte, n int) (value.Value, bool) {
+	ns := make([]int64, 0, n)
+	for i := 0; i < len(inner); {
+		num, end := shortInt(inner, i)
+		if end < 0 { // a null, quotes, or many digits
+			return longIntList(inner, n)
+		}
+		ns = append(ns, num)
+		i = end
+	}
+	if len(ns) != n { // a comma at the end
+		return value.Value{}, false
+	}
+	return value.OfInts(ns), true
+}
+
+// shortInt reads a number of at most 18 digits with spaces around it, up to the
+// next comma or the end; end is behind the comma, negative if it is not so.
+func shortInt(s []byte, i int) (num int64, end int) {
+	for i < len(s) && s[i] == ' ' {
+		i++
+	}
+	neg := i < len(s) && s[i] == '-'
+	if neg {
+		i++
+	}
+	from := i
+	for ; i < len(s); i++ {
+		d := s[i] - '0'
+		if d > 9 {
+			break
+		}
+		num = num*10 + int64(d)
+	}
+	if i == from || i-from > 18 {
+		return 0, -1
+	}
+	for i < len(s) && s[i] == ' ' {
+		i++
+	}
+	if i < len(s) && s[i] != ',' {
+		return 0, -1
+	}
+	if neg {
+		num = -num
+	}
+	return num, i + 1
+}
+
+func longIntList(inner []byte, n int) (value.Value, bool) {
 	ns := make([]int64, n)
 	list := inner
 	var first []byte
@@ -237,7 +286,7 @@ func stringList(s, inner []byte) value.Value {
 	if inner[0] == '"' || inner[0] == 'n' {
 		c := &jsonCursor{b: s}
 		vs, plain := make([]value.Value, 0, 4), true
-		for ok := c.array(); ok && plain; ok = c.next() {
+		for ok := c.array(); ok && plain; ok = c.element() {
 			v := c.any(maxDepth, &numbers{left: 1})
 			plain = v.Kind() == value.String || v.IsNull()
 			vs = append(vs, v)
