@@ -2,10 +2,20 @@ package appservice
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"os"
+	"path/filepath"
 
+	"github.com/edgexfoundry/app-functions-sdk-go/v3/pkg/interfaces"
+
+	"github.com/edgesluice/sluice/appservice/catalog"
 	"github.com/edgesluice/sluice/appservice/config"
+	"github.com/edgesluice/sluice/appservice/metrics"
+	"github.com/edgesluice/sluice/appservice/rest"
+	"github.com/edgesluice/sluice/appservice/rules"
+	"github.com/edgesluice/sluice/internal/kv"
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sqlfn/clock"
 	"github.com/edgesluice/sluice/sqlfn/param"
@@ -14,18 +24,90 @@ import (
 // engine is what works without EdgeX: database, catalog, rules and their REST
 // API.
 type engine struct {
+	db      kv.DB
+	catalog *catalog.Catalog
+	rules   *rules.Set
+	log     *slog.Logger
 	handler http.Handler
 }
 
-func newEngine(cfg func() *config.Config, log *slog.Logger, clk clock.Clock) (*engine, error) {
-	return &engine{handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("{}")) })}, nil
+// surroundings is what the engine is told by the service.
+type surroundings struct {
+	cfg   func() *config.Config
+	log   *slog.Logger
+	clock clock.Clock
+	guard *guard
+	// stored is told what was changed over REST.
+	stored func(tree map[string]any) error
+	stop   func()
+}
+
+func newEngine(s surroundings) (*engine, error) {
+	cfg := s.cfg()
+	if err := os.MkdirAll(cfg.DataDir, 0o750); err != nil {
+		return nil, err
+	}
+	db, err := kv.Open(filepath.Join(cfg.DataDir, "sluice.db"), s.log)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := newChanges(db, s.stored)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	cfg = s.cfg()
+	cat, err := catalog.Open(catalog.Config{DB: db, Log: s.log, Sections: sections(s.cfg),
+		Defaults: func(kind string) map[string]any { return s.cfg().SourceDefaults(kind) }})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	set := rules.New(rules.Config{DB: db, Catalog: cat, Clock: s.clock, Log: s.log, DataDir: cfg.DataDir,
+		Defaults: cfg.Rule, IgnoreCase: cfg.IgnoreCase, Location: cfg.Location})
+	e := &engine{db: db, catalog: cat, rules: set, log: s.log}
+	e.handler = rest.New(rest.Config{Catalog: cat, Rules: set, Clock: s.clock, Log: s.log, Version: Version,
+		Metrics: metrics.Handler(set), Guard: s.guard.middleware, Forward: forward(cfg),
+		Apply: changed.apply, Stop: s.stop, DataDir: cfg.DataDir})
+	return e, nil
+}
+
+// sections gives the catalog the conf keys of the configuration.
+func sections(cfg func() *config.Config) func(catalog.Kind, string) map[string]map[string]any {
+	return func(kind catalog.Kind, typ string) map[string]map[string]any {
+		switch kind {
+		case catalog.Sources:
+			return cfg().ConfKeys(typ)
+		case catalog.Conns:
+			return cfg().Connections(typ)
+		}
+		return nil
+	}
 }
 
 // start starts the rules that were running.
-func (e *engine) start(ctx context.Context) {}
+func (e *engine) start() error { return e.rules.Load() }
+
+// restart starts the running rules again that read a kind of source.
+func (e *engine) restart(kind string) {
+	for _, d := range e.catalog.Definitions(false, "") {
+		if d.DriverName() != kind {
+			continue
+		}
+		for _, id := range e.rules.Using(d.Name) {
+			if st, err := e.rules.Status(id); err != nil || st.State != rules.Running {
+				continue
+			}
+			if err := e.rules.Restart(id); err != nil {
+				e.log.Error("rule does not start with the changed configuration", "rule", id, "err", err)
+			}
+		}
+	}
+}
 
 // close stops the rules, saves their state and closes the database.
-func (e *engine) close(ctx context.Context) error { return nil }
+func (e *engine) close(ctx context.Context) error {
+	e.rules.Close(ctx)
+	return e.db.Close()
+}
 
 // sourceTypes returns the kinds of sources there are.
 func sourceTypes() []string { return sources.Names() }
@@ -44,3 +126,6 @@ func sourceProps(kind string) []string {
 	}
 	return names
 }
+
+// takeEvent hands an event of the SDK's trigger to the streams.
+func (e *engine) takeEvent(_ interfaces.AppFunctionContext, data any) (bool, any) { return true, data }

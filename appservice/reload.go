@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/edgesluice/sluice/appservice/config"
@@ -33,7 +36,7 @@ func (s *service) recall(cfg *config.Config) {
 		s.log.Warn("the last known configuration is not usable", "err", err)
 		return
 	}
-	s.reload(tree, nil)
+	_ = s.reload(func(l *layers) { l.provider = tree })
 }
 
 // adopt takes what the SDK learned from provider and secret store.
@@ -41,7 +44,18 @@ func (s *service) adopt(provider map[string]any, secrets map[string]string) {
 	if provider == nil && secrets == nil {
 		return
 	}
-	s.reload(provider, secrets)
+	before := s.cfg.Load()
+	_ = s.reload(func(l *layers) {
+		if provider != nil {
+			l.provider = provider
+		}
+		if secrets != nil {
+			l.secrets = secrets
+		}
+	})
+	if fmt.Sprint(before.SourceDefaults("edgex")) != fmt.Sprint(s.cfg.Load().SourceDefaults("edgex")) {
+		s.engine.restart("edgex")
+	}
 	if provider == nil {
 		return
 	}
@@ -56,25 +70,29 @@ func (s *service) adopt(provider map[string]any, secrets map[string]string) {
 
 // providerChanged takes new values of one section.
 func (s *service) providerChanged(section map[string]any) {
-	s.mu.Lock()
-	next := make(map[string]any, len(s.provider)+1)
-	for k, v := range s.provider {
-		next[k] = v
+	_ = s.reload(func(l *layers) { l.provider = overlay(l.provider, section) })
+}
+
+// stored takes what was changed over REST, now or in an earlier run.
+func (s *service) stored(tree map[string]any) error {
+	return s.reload(func(l *layers) { l.stored = overlay(l.stored, tree) })
+}
+
+// overlay returns the sections of a tree with the values of another on top.
+func overlay(tree, top map[string]any) map[string]any {
+	out := maps.Clone(tree)
+	if out == nil {
+		out = map[string]any{}
 	}
-	for name, v := range section {
-		old, _ := next[name].(map[string]any)
-		merged := make(map[string]any, len(old))
-		for k, e := range old {
-			merged[k] = e
-		}
+	for name, v := range top {
+		section := map[string]any{}
+		old, _ := out[name].(map[string]any)
+		maps.Copy(section, old)
 		values, _ := v.(map[string]any)
-		for k, e := range values {
-			merged[k] = e
-		}
-		next[name] = merged
+		maps.Copy(section, values)
+		out[name] = section
 	}
-	s.mu.Unlock()
-	s.reload(next, nil)
+	return out
 }
 
 // followConfigMap reloads when the mounted configuration changes.
@@ -83,32 +101,29 @@ func (s *service) followConfigMap(ctx context.Context) {
 	if path == "" {
 		return
 	}
-	config.NewWatcher(path).Run(ctx, s.clock, 2*time.Second, func() { s.reload(nil, nil) })
+	config.NewWatcher(path).Run(ctx, s.clock, 2*time.Second, func() { _ = s.reload(func(*layers) {}) })
 }
 
-// reload reads all layers again. A layer that is nil stays as it is. A wrong
-// configuration leaves the old one in force.
-func (s *service) reload(provider map[string]any, secrets map[string]string) {
+// reload changes a layer and reads all of them again. A wrong configuration
+// leaves the old one in force.
+func (s *service) reload(change func(*layers)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if provider == nil {
-		provider = s.provider
-	}
-	if secrets == nil {
-		secrets = s.secrets
-	}
-	next, err := load(s.cmd, provider, secrets)
+	l := s.layers
+	change(&l)
+	next, err := load(s.cmd, l)
 	if err != nil {
 		s.log.Error("the changed configuration is not used", "err", err)
-		return
+		return err
 	}
 	old := s.cfg.Load()
-	s.provider, s.secrets = provider, secrets
+	s.layers = l
 	s.cfg.Store(next)
 	setLevel(&s.level, next.LogLevel)
 	for _, key := range old.Changed(next) {
 		s.log.Info("configuration changed", "key", key, "origin", next.Origin(key), "effect", effect(key))
 	}
+	return nil
 }
 
 // effect tells when a change is felt.
@@ -116,10 +131,10 @@ func effect(key string) string {
 	switch key {
 	case "Writable.LogLevel":
 		return "now"
-	case "Sluice.Rule", "Sluice.Sources", "Sluice.Connections", "Sluice.IgnoreCase":
+	case "Sluice.Sources", "Sluice.Connections":
 		return "rules that start from now on"
 	}
-	if len(key) > 11 && key[:11] == "MessageBus." {
+	if strings.HasPrefix(key, "MessageBus.") {
 		return "rules that start from now on"
 	}
 	return "after a restart"

@@ -50,7 +50,7 @@ func Main(argv []string, stdout, stderr io.Writer) int {
 	if cmd.demo {
 		_ = os.Setenv("SLUICE_DEMO", "true")
 	}
-	cfg, err := load(cmd, nil, nil)
+	cfg, err := load(cmd, layers{})
 	if err == nil && cmd.show {
 		fmt.Fprint(stdout, cfg)
 		return 0
@@ -68,9 +68,15 @@ func Main(argv []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// load reads the configuration; provider and secrets are what the SDK learned.
-func load(cmd command, provider map[string]any, secrets map[string]string) (*config.Config, error) {
-	return config.Load(config.Sources{Common: cmd.common, File: cmd.file, Provider: provider, Secrets: secrets,
+// layers are those of the configuration that come up at run time.
+type layers struct {
+	provider map[string]any    // from the configuration provider
+	secrets  map[string]string // credentials of the bus from the secret store
+	stored   map[string]any    // changed over REST
+}
+
+func load(cmd command, l layers) (*config.Config, error) {
+	return config.Load(config.Sources{Common: cmd.common, File: cmd.file, Provider: l.provider, Secrets: l.secrets, Stored: l.stored,
 		Environ: os.Environ(), Types: sourceTypes(), Props: sourceProps})
 }
 
@@ -85,10 +91,9 @@ type service struct {
 	http   *server
 	cancel context.CancelCauseFunc
 
-	cfg      atomic.Pointer[config.Config]
-	mu       sync.Mutex // guards the layers that change at run time
-	provider map[string]any
-	secrets  map[string]string
+	cfg    atomic.Pointer[config.Config]
+	mu     sync.Mutex // guards layers
+	layers layers
 }
 
 // run starts everything and returns when it has ended.
@@ -141,21 +146,27 @@ func (s *service) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if s.engine, err = newEngine(s.cfg.Load, s.log, s.clock); err != nil {
+	g := &guard{secure: s.cmd.secure}
+	if s.engine, err = newEngine(s.surroundings(g)); err == nil {
+		err = s.engine.start()
+	}
+	if err != nil {
 		closeAll(ls)
 		return err
 	}
-	g := newGuard(cfg, s.cmd.secure, s.engine.handler)
-	s.http = newServer(cfg, g)
+	s.http = newServer(cfg, s.engine.handler)
 	s.http.serve(ls, func(err error) { s.cancel(err) })
 	for _, l := range ls {
 		s.log.Info("REST API is ready", "address", l.Addr().String(), "version", Version)
 	}
-	s.engine.start(ctx)
 	go s.sdk(g).run(ctx)
 	go s.followConfigMap(ctx)
 	go s.giveBack(ctx)
 	return s.startDemo(ctx)
+}
+
+func (s *service) surroundings(g *guard) surroundings {
+	return surroundings{cfg: s.cfg.Load, log: s.log, clock: s.clock, guard: g, stored: s.stored, stop: func() { s.cancel(nil) }}
 }
 
 func (s *service) sdk(g *guard) *sdkSide {

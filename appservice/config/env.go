@@ -62,8 +62,8 @@ func (c *Config) edgexEnv(name, text string) error {
 // Kubernetes sets these for a Service that is called sluice.
 var kubernetesLink = regexp.MustCompile(`^SLUICE_(.+_)?(SERVICE_(HOST|PORT)(_.+)?|PORT(_\d+_(TCP|UDP|SCTP).*)?)$`)
 
-// Variables of the command line client.
-var reserved = map[string]bool{"SLUICE_HOST": true, "SLUICE_SERVER": true, "SLUICE_URL": true, "SLUICE_TOKEN": true}
+// Variables of the command line client and of the tests.
+var reserved = map[string]bool{"SLUICE_HOST": true, "SLUICE_SERVER": true, "SLUICE_URL": true, "SLUICE_TOKEN": true, "SLUICE_TEST_SERVERS": true}
 
 func (c *Config) suggestEnv(name string) string {
 	var names []string

@@ -20,6 +20,7 @@ type Sources struct {
 	Common   string                     // EdgeX common configuration, -cc
 	File     string                     // configuration.yaml of the profile
 	Provider map[string]any             // what the configuration provider holds
+	Stored   map[string]any             // what was changed over REST
 	Environ  []string                   // KEY=VALUE
 	Types    []string                   // names of the source drivers, for SIMULATOR__DEFAULT__..
 	Props    func(kind string) []string // declared properties of a source driver, for their spelling
@@ -43,6 +44,9 @@ func Load(s Sources) (*Config, error) {
 	}
 	env := environment(s.Environ)
 	if err := c.loadConfigMap(env); err != nil {
+		return nil, err
+	}
+	if err := c.tree(s.Stored, "PATCH /configs", false); err != nil {
 		return nil, err
 	}
 	if err := c.loadEtc(env); err != nil {
@@ -132,7 +136,7 @@ func readYAML(path string) (map[string]any, error) {
 func (c *Config) tree(tree map[string]any, origin string, strict bool) error {
 	for _, spec := range c.set.Specs() {
 		v, ok := descend(tree, strings.Split(spec.Name, "."))
-		if !ok || v == nil || v == "" && !strict { // the SDK and the provider show what was never set as ""
+		if !ok || v == nil || !strict && (v == "" || v == 0.0) { // so the SDK shows what was never set
 			continue
 		}
 		if err := c.put(spec, v, origin); err != nil {
