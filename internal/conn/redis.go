@@ -14,6 +14,13 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// go-redis writes to standard error what it returns as errors as well.
+func init() { redis.SetLogger(noLog{}) }
+
+type noLog struct{}
+
+func (noLog) Printf(context.Context, string, ...any) {}
+
 // RedisConfig says which Redis server to talk to and as whom.
 type RedisConfig struct {
 	Address        string // host:port
@@ -28,9 +35,10 @@ type RedisConfig struct {
 // RedisClient is a pool of connections to a Redis server, shared by all who
 // asked for the same RedisConfig.
 type RedisClient struct {
-	rdb *redis.Client
-	log *slog.Logger
-	ctx context.Context
+	rdb    *redis.Client
+	log    *slog.Logger
+	ctx    context.Context
+	broken chan struct{} // wakes keep
 
 	mu       sync.Mutex
 	watchers map[*redisWatcher]bool
@@ -65,8 +73,10 @@ func Redis(cfg RedisConfig, log *slog.Logger) (*RedisClient, func(), error) {
 		}
 		ctx, stop := context.WithCancel(context.Background())
 		shared = &sharedRedis{stop: stop, RedisClient: &RedisClient{
-			rdb: redis.NewClient(opts), log: log.With("redis", cfg.Address), ctx: ctx, watchers: map[*redisWatcher]bool{},
+			rdb: redis.NewClient(opts), log: log.With("redis", cfg.Address), ctx: ctx,
+			broken: make(chan struct{}, 1), watchers: map[*redisWatcher]bool{},
 		}}
+		go shared.keep()
 		redisClients.open[cfg] = shared
 	}
 	shared.users++
@@ -91,7 +101,7 @@ func (cfg RedisConfig) options() (*redis.Options, error) {
 	}
 	opts := &redis.Options{
 		Addr: cfg.Address, Username: cfg.Username, Password: cfg.Password, DB: cfg.DB,
-		DialTimeout: timeout, MaxRetries: -1, Protocol: 2, DisableIdentity: true,
+		DialTimeout: timeout, MaxRetries: -1, DialerRetries: 1, Protocol: 2, DisableIdentity: true,
 	}
 	if cfg.UseTLS {
 		t, err := cfg.TLS.Config()
@@ -142,6 +152,10 @@ func (c *RedisClient) note(err error) {
 	c.known, c.state = true, err
 	if err != nil {
 		c.log.Warn("redis connection lost", "error", err)
+		select {
+		case c.broken <- struct{}{}:
+		default:
+		}
 	} else {
 		c.log.Info("redis connected")
 	}
@@ -150,6 +164,26 @@ func (c *RedisClient) note(err error) {
 			w.s.Disconnected(err)
 		} else {
 			w.s.Connected()
+		}
+	}
+}
+
+// keep asks the server for an answer until there is one, at first and whenever
+// it was lost: a client that only publishes would not notice its return.
+func (c *RedisClient) keep() {
+	for pause := firstPause; c.ctx.Err() == nil; {
+		var wait <-chan time.Time
+		lost := c.broken
+		if c.Ping(c.ctx) == nil {
+			pause = firstPause
+		} else {
+			lost, wait = nil, time.After(pause)
+			pause = min(2*pause, lastPause)
+		}
+		select {
+		case <-wait:
+		case <-lost:
+		case <-c.ctx.Done():
 		}
 	}
 }
