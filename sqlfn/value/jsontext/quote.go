@@ -1,9 +1,12 @@
 package jsontext
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 const hexDigits = "0123456789abcdef"
@@ -14,13 +17,8 @@ const hexDigits = "0123456789abcdef"
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	from := 0
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c >= ' ' && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' {
-				i++
-				continue
-			}
+	for i := plain(s, 0); i < len(s); i = plain(s, i) {
+		if c := s[i]; c < utf8.RuneSelf {
 			dst = appendEscape(append(dst, s[from:i]...), c)
 			i++
 			from = i
@@ -38,6 +36,28 @@ func AppendString(dst []byte, s string) []byte {
 		i += size
 	}
 	return append(append(dst, s[from:]...), '"')
+}
+
+// plain returns the index of the first byte at or after i that is not ASCII or
+// cannot stand in a string as it is.
+func plain(s string, i int) int {
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		angle := (w | 2*ones) ^ '>'*ones // < and > differ in this bit only
+		quote := (w | 4*ones) ^ '&'*ones // " and & in that one
+		slash := w ^ '\\'*ones
+		m := (w | (w - ' '*ones) | (angle-ones)&^angle | (quote-ones)&^quote | (slash-ones)&^slash) & highs
+		if m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			break
+		}
+	}
+	return i
 }
 
 func appendEscape(dst []byte, c byte) []byte {
