@@ -202,7 +202,7 @@ func substring(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 func splitValue(s, delimiter string, index int64) (string, error) {
 	n := int64(strings.Count(s, delimiter)) + 1
 	if delimiter == "" {
-		n-- // one part for each character
+		n -= 2 // one part for each character; Count also has the ends
 	}
 	at := index
 	if at < 0 {
