@@ -140,6 +140,9 @@ func fieldName(f ast.Field, unnamed *int, b *builder) (name string, bare bool) {
 	case *ast.Ident:
 		return x.Name, x.Stream == "" || b.input(x.Stream) != nil
 	case *ast.Call:
+		if fun := b.cfg.Functions.Lookup(x.Name); fun != nil && fun.Exact {
+			return x.Name, false
+		}
 		return strings.ToLower(x.Name), false
 	}
 	name = fmt.Sprintf("kuiper_field_%d", *unnamed)

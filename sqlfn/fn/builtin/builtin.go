@@ -49,6 +49,7 @@ func Funcs() []*fn.Func {
 	add("array", elements(), arrayFigures(), arraySets(), arrayCuts(), arrayShapes(), arrayTexts(), generators())
 	add("object", members(), objectMakers(), objectsOfPairs(), objectCuts())
 	add("array", arrayMaps(fs))
+	add("plugin", samples(), geohashes(), images())
 	return fs
 }
 
