@@ -42,6 +42,7 @@ type RedisClient struct {
 
 	mu       sync.Mutex
 	watchers map[*redisWatcher]bool
+	waiting  int   // subscriptions that the server does not have yet: without them all is not well
 	state    error // nil: the last thing that happened went well
 	known    bool  // whether anything happened yet
 }
@@ -145,6 +146,9 @@ func (c *RedisClient) Watch(s Status) (stop func()) {
 func (c *RedisClient) note(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err == nil && c.waiting > 0 {
+		return
+	}
 	if c.known && (err == nil) == (c.state == nil) {
 		c.state = err
 		return
@@ -210,28 +214,44 @@ type RedisMessage struct {
 func (c *RedisClient) Subscribe(pattern string, handle func(RedisMessage)) (stop func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	done := make(chan struct{})
+	c.wait(1)
 	go func() {
 		defer close(done)
-		for pause := firstPause; ctx.Err() == nil; {
-			began := time.Now()
-			err := c.receive(ctx, pattern, handle)
-			if ctx.Err() != nil {
-				return
-			}
-			c.note(err)
-			if time.Since(began) > lastPause {
-				pause = firstPause
-			}
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
-			pause = min(2*pause, lastPause)
-		}
+		c.subscribed(ctx, pattern, handle)
 	}()
 	return func() {
 		cancel()
 		<-done
+	}
+}
+
+// subscribed keeps a subscription until ctx ends. One waits for it when it is
+// called, and no more when it returns.
+func (c *RedisClient) subscribed(ctx context.Context, pattern string, handle func(RedisMessage)) {
+	waiting := 1
+	defer func() { c.wait(-waiting) }()
+	there := func() {
+		c.wait(-waiting)
+		waiting = 0
+		c.note(nil)
+	}
+	for pause := firstPause; ctx.Err() == nil; {
+		began := time.Now()
+		err := c.receive(ctx, pattern, handle, there)
+		if ctx.Err() != nil {
+			return
+		}
+		c.wait(1 - waiting)
+		waiting = 1
+		c.note(err)
+		if time.Since(began) > lastPause {
+			pause = firstPause
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, lastPause)
 	}
 }
 
@@ -243,8 +263,9 @@ const (
 	idlePing   = 10 * time.Second // a silent connection is tested
 )
 
-// receive reads one connection until it breaks.
-func (c *RedisClient) receive(ctx context.Context, pattern string, handle func(RedisMessage)) error {
+// receive reads one connection until it breaks; it calls there when the server
+// has the subscription.
+func (c *RedisClient) receive(ctx context.Context, pattern string, handle func(RedisMessage), there func()) error {
 	sub := c.rdb.PSubscribe(ctx, pattern)
 	defer context.AfterFunc(ctx, func() { sub.Close() })()
 	defer sub.Close()
@@ -264,11 +285,17 @@ func (c *RedisClient) receive(ctx context.Context, pattern string, handle func(R
 		silent = 0
 		switch m := m.(type) {
 		case *redis.Subscription:
-			c.note(nil)
+			there()
 		case *redis.Message:
 			handle(RedisMessage{Channel: m.Channel, Payload: unsafe.Slice(unsafe.StringData(m.Payload), len(m.Payload))})
 		}
 	}
+}
+
+func (c *RedisClient) wait(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting += n
 }
 
 // Publish sends a message to a channel.
