@@ -16,6 +16,7 @@ import (
 // command is the command line after EdgeX's own rules: flags, and environment
 // variables that replace them.
 type command struct {
+	dir      string // of configurations
 	file     string // configuration.yaml of the profile, or its URL
 	common   string // common configuration, if given by -cc
 	provider string // host:port of the configuration provider, "" without one
@@ -58,6 +59,7 @@ func readCommand(args []string, getenv func(string) string) (command, []string) 
 	f.Parse(append([]string(nil), rest...))
 
 	quiet := logger.NewMockClient()
+	c.dir = environment.GetConfigDir(quiet, f.ConfigDirectory())
 	c.file = bootstrap.GetConfigFileLocation(quiet, f)
 	c.common = environment.GetCommonConfigFileName(quiet, f.CommonConfig())
 	c.provider = providerAddress(f.ConfigProviderUrl(), getenv("EDGEX_CONFIG_PROVIDER"))

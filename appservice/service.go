@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/edgesluice/sluice/appservice/config"
+	"github.com/edgesluice/sluice/appservice/demo"
 	"github.com/edgesluice/sluice/sqlfn/clock"
 )
 
@@ -89,6 +90,7 @@ type service struct {
 	log    *slog.Logger
 	engine *engine
 	http   *server
+	demo   *demo.Demo
 	cancel context.CancelCauseFunc
 
 	cfg    atomic.Pointer[config.Config]
@@ -176,6 +178,9 @@ func (s *service) sdk(g *guard) *sdkSide {
 
 // stop ends what start has started, in the opposite order.
 func (s *service) stop() {
+	if s.demo != nil {
+		defer s.demo.Close()
+	}
 	if s.http != nil {
 		s.http.close(500 * time.Millisecond)
 	}
