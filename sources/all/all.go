@@ -1,0 +1,9 @@
+// Package all registers every source. Programs import it for that effect.
+package all
+
+import (
+	_ "github.com/edgesluice/sluice/sources/edgex"
+	_ "github.com/edgesluice/sluice/sources/file"
+	_ "github.com/edgesluice/sluice/sources/mqtt"
+	_ "github.com/edgesluice/sluice/sources/simulator"
+)
