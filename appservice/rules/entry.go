@@ -76,7 +76,10 @@ func (e *entry) alive() bool {
 // start starts the rule's goroutine unless there is one, and returns when its
 // status tells how it went. first is a prepared run, or nil. e.op is held.
 func (s *Set) start(e *entry, first *run) {
-	if e.alive() {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed || e.alive() {
 		first.discard()
 		return
 	}
@@ -110,6 +113,8 @@ func (s *Set) supervise(ctx context.Context, e *entry, next *run, done chan stru
 		if o.scheduled() {
 			on, change := o.active(s.cfg.Clock.Now())
 			if !on {
+				next.discard() // its clock has started already
+				next = nil
 				if s.await(ctx, e, change, settled) {
 					continue
 				}
@@ -187,7 +192,7 @@ func (s *Set) runOnce(ctx context.Context, e *entry, r *run, until time.Time, se
 		}
 	}
 	if err := s.open(ctx, r); err != nil {
-		r.close()
+		r.finish(err)
 		return err
 	}
 	r.stopAt = stopTime(s.cfg.Clock.Now(), until, &r.rule.Options)

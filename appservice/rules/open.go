@@ -40,7 +40,7 @@ func (s *Set) prepare(r *Rule) (*run, error) {
 		}
 	}
 	for _, a := range r.Actions {
-		o, err := s.newOutlet(r, a, p)
+		o, err := s.newOutlet(r, a)
 		if err != nil {
 			p.discard()
 			return nil, err
@@ -55,10 +55,10 @@ func (r *run) discard() {
 	if r == nil {
 		return
 	}
-	ctx, cancel := r.limited()
-	defer cancel()
 	for _, o := range r.outs {
-		o.close(ctx)
+		if err := o.Close(context.Background()); err != nil { // it was never started: nothing to wait for
+			r.log.Warn("sink did not close", "error", err)
+		}
 	}
 }
 
@@ -81,7 +81,7 @@ func (s *Set) open(ctx context.Context, r *run) error {
 		}
 	}
 	for _, o := range r.outs {
-		o.start()
+		o.Start()
 	}
 	for _, start := range starts {
 		start()
@@ -141,20 +141,22 @@ func (s *Set) fingerprint(r *Rule) string {
 	return string(h.Sum(nil))
 }
 
+// timedCheckpoint takes a checkpoint in the middle of a run.
+func (r *run) timedCheckpoint() {
+	ctx, cancel := r.limited()
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	r.checkpoint(ctx)
+}
+
 // checkpoint commits the state of the pipeline and the offsets of the sources.
 // It is a point between two batches; what was emitted before it must have
-// reached the sinks, else a crash would lose it: if they do not take it within
-// closeTimeout, this checkpoint is left out.
+// reached the sinks, else a crash would lose it: if they do not take it before
+// ctx ends, this checkpoint is left out.
 func (r *run) checkpoint(ctx context.Context) {
-	limited, cancel := r.limited()
-	defer cancel()
-	stop := context.AfterFunc(ctx, cancel)
-	defer stop()
-	for _, o := range r.outs {
-		if err := o.flush(limited); err != nil {
-			r.log.Warn("no checkpoint: results wait for a sink", "error", err)
-			return
-		}
+	if err := r.flush(ctx); err != nil {
+		r.log.Warn("no checkpoint: results wait for a sink", "error", err)
+		return
 	}
 	var w state.Writer
 	if err := r.pipe.Save(&w); err != nil {
@@ -167,18 +169,9 @@ func (r *run) checkpoint(ctx context.Context) {
 			parts[partOffset+f.name] = f.offset
 		}
 	}
-	if err := r.store.Commit(limited, r.rule.ID, r.epoch+1, parts); err != nil {
+	if err := r.store.Commit(ctx, r.rule.ID, r.epoch+1, parts); err != nil {
 		r.log.Error("checkpoint cannot be stored", "error", err)
 		return
 	}
 	r.epoch++
-}
-
-// finish ends a run: sources first, then a last checkpoint, then sinks.
-func (r *run) finish(cause error) {
-	whole := errors.Is(cause, errStopped) || errors.Is(cause, errShutdown) || errors.Is(cause, errTimeUp) || errors.Is(cause, errExhausted)
-	if r.store != nil && whole && !r.torn {
-		r.checkpoint(context.Background())
-	}
-	r.close()
 }

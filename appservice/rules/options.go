@@ -64,6 +64,13 @@ func (o *Options) declare(p *param.Set, ranges *any, restart *map[string]any) {
 		"enableRuleTracer", "cronDatetimeRangeTimezone")
 }
 
+// OptionParams declares the options of a rule, for forms and reference pages.
+func OptionParams(p *param.Set) {
+	var ranges any
+	var restart map[string]any
+	new(Options).declare(p, &ranges, &restart)
+}
+
 // parseOptions reads a rule's options over the configured defaults.
 func parseOptions(defaults, given map[string]any, loc *time.Location) (Options, error) {
 	var o Options
@@ -88,13 +95,18 @@ func parseOptions(defaults, given map[string]any, loc *time.Location) (Options, 
 
 func (r *Restart) parse(props map[string]any) error {
 	p := param.New("restartStrategy")
+	r.Params(p)
+	return p.Bind(props)
+}
+
+// Params declares the members of restartStrategy.
+func (r *Restart) Params(p *param.Set) {
 	t := param.T
 	p.Int(&r.Attempts, "attempts", 0, t("how often a failed rule is started again", "失败后的重启次数"))
 	p.Duration(&r.Delay, "delay", time.Second, t("wait before the first", "首次重启前的等待"))
 	p.Float(&r.Multiplier, "multiplier", 2, t("growth of the wait", "等待时间的倍数"))
 	p.Duration(&r.MaxDelay, "maxDelay", 30*time.Second, t("longest wait", "最长等待"))
 	p.Float(&r.Jitter, "jitterFactor", 0.1, t("random part of the wait", "等待时间的随机比例"), param.Alias("jitter"))
-	return p.Bind(props)
 }
 
 // check refuses values out of range, in Kuiper's words.

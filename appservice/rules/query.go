@@ -48,7 +48,7 @@ func (s *Set) Query(sql string) (*Query, error) {
 func (q *Query) Run(ctx context.Context, show func(line []byte) error) error {
 	q.out.show = show
 	if err := q.set.open(ctx, q.run); err != nil {
-		q.run.close()
+		q.run.finish(err)
 		return err
 	}
 	err := q.run.loop(ctx)
@@ -79,10 +79,18 @@ func newViewer() (*viewer, error) {
 	return &viewer{enc: enc}, err
 }
 
-func (v *viewer) send(_ context.Context, b row.Batch, done func(error)) error {
+// Send shows the content of a window as one emission, and each row of a rule
+// without a window as one of its own.
+func (v *viewer) Send(_ context.Context, b row.Batch, done func(error)) error {
+	step := 1
+	if b.Span.Set {
+		step = max(len(b.Rows), 1)
+	}
 	var err error
-	if v.buf, err = v.enc.EncodeRows(v.buf[:0], b.Schema, b.Rows); err == nil {
-		err = v.pass(v.buf)
+	for at := 0; err == nil && (at < len(b.Rows) || at == 0 && b.Span.Set); at += step {
+		if v.buf, err = v.enc.EncodeRows(v.buf[:0], b.Schema, b.Rows[at:min(at+step, len(b.Rows))]); err == nil {
+			err = v.pass(v.buf)
+		}
 	}
 	if done != nil {
 		done(err)
@@ -98,14 +106,22 @@ func (v *viewer) pass(line []byte) error {
 	return nil
 }
 
-func (v *viewer) fail(err error) {
-	line, jsonErr := json.Marshal(map[string]string{"error": err.Error()})
-	if jsonErr == nil {
-		_ = v.pass(line) // the next emission ends the run if nobody looks
+// SendError implements outlet.
+func (v *viewer) SendError(_ context.Context, failure error) error {
+	line, err := json.Marshal(map[string]string{"error": failure.Error()})
+	if err != nil {
+		return err
 	}
+	return v.pass(line)
 }
 
-func (v *viewer) start()                      {}
-func (v *viewer) flush(context.Context) error { return nil }
-func (v *viewer) close(context.Context) error { return nil }
-func (v *viewer) nodes() []Node               { return nil }
+// Start implements outlet.
+func (v *viewer) Start() {}
+
+// Flush implements outlet.
+func (v *viewer) Flush(context.Context) error { return nil }
+
+// Close implements outlet.
+func (v *viewer) Close(context.Context) error { return nil }
+
+func (v *viewer) nodes() []Node { return nil }

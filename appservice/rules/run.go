@@ -30,19 +30,6 @@ type Pipeline interface {
 	Stages() []sqlfn.Stage
 }
 
-// outlet is where a run's results go.
-type outlet interface {
-	// send takes a batch; it blocks while the queue is full and the rule may
-	// lose nothing. done is called when the results cannot get lost any more.
-	send(ctx context.Context, b row.Batch, done func(error)) error
-	start()
-	fail(err error)
-	// flush waits until everything sent has reached the sink.
-	flush(ctx context.Context) error
-	close(ctx context.Context) error
-	nodes() []Node
-}
-
 // The ends of a run that are no failures.
 var (
 	errExhausted = errors.New("all sources are exhausted")
@@ -132,7 +119,7 @@ func (r *run) step() error {
 		}
 	}
 	if r.nextCP > 0 && r.nextCP <= now {
-		r.checkpoint(r.ctx)
+		r.timedCheckpoint()
 		r.nextCP = r.now() + r.rule.Options.CheckpointInterval.Milliseconds()
 	}
 	if r.stopAt > 0 && r.stopAt <= now {
@@ -171,11 +158,7 @@ func (r *run) take(d sources.Delivery) error {
 		d.Done(nil)
 		return nil
 	case d.End:
-		if !f.ended && !f.table {
-			r.open--
-		}
-		f.ended = true
-		return r.pipe.End(d.Input, r)
+		return r.exhausted(d.Input)
 	}
 	r.settling = newSettling(d)
 	err := r.pipe.Push(d.Input, d.Batch, r)
@@ -187,10 +170,35 @@ func (r *run) take(d sources.Delivery) error {
 	return err
 }
 
+// exhausted notes the end of a source. With the last stream the rule is at its
+// end, whether its tables are or not.
+func (r *run) exhausted(input int) error {
+	f := r.feeds[input]
+	if f.ended {
+		return nil
+	}
+	f.ended = true
+	if !f.table {
+		r.open--
+	}
+	if err := r.pipe.End(input, r); err != nil || r.open > 0 {
+		return err
+	}
+	for i := range r.feeds {
+		if !r.feeds[i].ended {
+			r.feeds[i].ended = true
+			if err := r.pipe.End(i, r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Emit implements exec.Emitter.
 func (r *run) Emit(b row.Batch) error {
 	for _, o := range r.outs {
-		if err := o.send(r.ctx, b, r.settling.hold()); err != nil {
+		if err := o.Send(r.ctx, b, r.settling.hold()); err != nil {
 			return err
 		}
 	}
@@ -206,7 +214,9 @@ func (r *run) Fail(err error) {
 		return
 	}
 	for _, o := range r.outs {
-		o.fail(err)
+		if err := o.SendError(r.ctx, err); err != nil {
+			return // the next emission tells that the rule is stopping
+		}
 	}
 }
 
@@ -237,22 +247,44 @@ func (r *run) arm() {
 
 func (r *run) now() int64 { return clock.MS(r.clock.Now()) }
 
-// closeTimeout bounds how long a run waits for its sinks when it ends.
-const closeTimeout = 10 * time.Second
+// closeTimeout bounds how long a run waits for sources and sinks when it ends:
+// the whole service has to be gone five seconds after SIGTERM.
+const closeTimeout = 3 * time.Second
 
-// close lets go of sources and sinks. What the pipeline has emitted is written
-// first, unless the sink is gone.
-func (r *run) close() {
+// finish ends a run: sources first, then a last checkpoint, then the sinks, to
+// which everything emitted is written before, unless they are gone.
+func (r *run) finish(cause error) {
+	if errors.Is(cause, errExhausted) {
+		r.flush(r.ctx) // a file was read: nothing hurries
+	}
 	ctx, cancel := r.limited()
 	defer cancel()
 	for _, f := range r.feeds {
 		f.close(ctx)
 	}
+	if r.store != nil && !r.torn && isEnd(cause) {
+		r.checkpoint(ctx)
+	}
 	for _, o := range r.outs {
-		if err := o.close(ctx); err != nil {
+		if err := o.Close(ctx); err != nil {
 			r.log.Warn("sink did not close", "error", err)
 		}
 	}
+}
+
+// isEnd tells whether a run ended as it should.
+func isEnd(cause error) bool {
+	return errors.Is(cause, errStopped) || errors.Is(cause, errShutdown) || errors.Is(cause, errTimeUp) || errors.Is(cause, errExhausted)
+}
+
+// flush waits until all sinks have what was emitted.
+func (r *run) flush(ctx context.Context) error {
+	for _, o := range r.outs {
+		if err := o.Flush(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // limited returns a context that ends after closeTimeout.

@@ -195,11 +195,10 @@ func (s *Set) Update(id string, text []byte) error {
 	if r.ID != id {
 		return diag.New(diag.Undefined, "Invalid rule json: RuleId is not consistent with rule id.")
 	}
-	e, err := s.find(id, "")
+	e, err := s.hold(id)
 	if err != nil {
 		return s.add(r)
 	}
-	e.op.Lock()
 	defer e.op.Unlock()
 	if old := e.definition(); old != nil && r.Version < old.Version {
 		return diag.New(diag.Undefined, "rule %s already exists with version (%s), new version (%s) is lower", id, old.Version, r.Version)
@@ -224,11 +223,10 @@ func (s *Set) Update(id string, text []byte) error {
 
 // Delete stops and removes a rule and its checkpoint.
 func (s *Set) Delete(id string) error {
-	e, err := s.find(id, "")
+	e, err := s.hold(id)
 	if err != nil {
 		return diag.New(diag.Undefined, "Delete rule error: rule %s not found", id)
 	}
-	e.op.Lock()
 	defer e.op.Unlock()
 	s.stop(e, errDropped)
 	if err := s.cfg.DB.Delete(kv.Rules, id); err != nil {
@@ -246,6 +244,22 @@ func (s *Set) find(id, verb string) (*entry, error) {
 		return e, nil
 	}
 	return nil, diag.New(diag.NotFound, "%s", verb+"Rule "+id+" is not found")
+}
+
+// hold returns a rule's entry with op held. The rule may have been deleted, and
+// made anew, while we waited for it.
+func (s *Set) hold(id string) (*entry, error) {
+	for {
+		e, err := s.find(id, "")
+		if err != nil {
+			return nil, err
+		}
+		e.op.Lock()
+		if current, err := s.find(id, ""); err == nil && current == e {
+			return e, nil
+		}
+		e.op.Unlock()
+	}
 }
 
 // all returns the entries sorted by id.
@@ -294,11 +308,10 @@ func (s *Set) Restart(id string) error {
 }
 
 func (s *Set) change(id, verb string, do func(*entry) error) error {
-	e, err := s.find(id, "")
+	e, err := s.hold(id)
 	if err != nil {
 		return diag.New(diag.NotFound, "%s rule error: Rule %s is not found in registry, please check if it is created", verb, id)
 	}
-	e.op.Lock()
 	defer e.op.Unlock()
 	if r := e.definition(); r == nil {
 		return diag.New(diag.Undefined, "%s rule error: %s", verb, e.snapshot().Message)

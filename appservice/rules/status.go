@@ -38,6 +38,9 @@ type Node struct {
 	Stats *exec.Stats
 	Link  func() exec.LinkState // of sources and sinks
 	Extra func() []Metric
+	// Action is set on what stands between the operators and a sink, and on the
+	// sink: they are a branch of their own.
+	Action string
 }
 
 // Prefix begins the names of the node's metrics: op_2_filter_0_.
@@ -160,27 +163,31 @@ type Topology struct {
 }
 
 // topology links the sources to the first operator, the operators to each
-// other, and the last one to each sink. Nodes of one action (op_mqtt_0_..)
-// stand between the operators and their sink.
+// other, and the last one to the first step of each action.
 func topology(nodes []Node) Topology {
 	t := Topology{Sources: []string{}, Edges: map[string][]string{}}
-	var tail []string // what the next operator is fed by
+	var tail []string           // what the next operator is fed by
+	ends := map[string]string{} // the last step of an action so far
+	link := func(from []string, to string) {
+		for _, f := range from {
+			t.Edges[f] = append(t.Edges[f], to)
+		}
+	}
 	for i := range nodes {
-		n := &nodes[i]
-		id := n.ID()
-		switch n.Kind {
-		case "source":
+		n, id := &nodes[i], nodes[i].ID()
+		switch {
+		case n.Kind == "source":
 			t.Sources = append(t.Sources, id)
 			tail = append(tail, id)
-		case "op":
-			for _, from := range tail {
-				t.Edges[from] = append(t.Edges[from], id)
-			}
+		case n.Action == "":
+			link(tail, id)
 			tail = []string{id}
-		case "sink":
-			for _, from := range tail {
-				t.Edges[from] = append(t.Edges[from], id)
-			}
+		case ends[n.Action] == "":
+			link(tail, id)
+			ends[n.Action] = id
+		default:
+			link([]string{ends[n.Action]}, id)
+			ends[n.Action] = id
 		}
 	}
 	return t

@@ -94,9 +94,9 @@ func TestExceptionsAreAddedUp(t *testing.T) {
 func TestTopologyLinksSourcesOperatorsAndSinks(t *testing.T) {
 	got, _ := json.Marshal(topology([]Node{
 		{Kind: "source", Name: "a"}, {Kind: "source", Name: "b"}, {Kind: "op", Name: "3_join"}, {Kind: "op", Name: "4_project"},
-		{Kind: "sink", Name: "log_0"}, {Kind: "sink", Name: "mqtt_1"},
+		{Kind: "op", Name: "log_0_0_transform", Action: "log_0"}, {Kind: "sink", Name: "log_0", Action: "log_0"}, {Kind: "sink", Name: "mqtt_1", Action: "mqtt_1"},
 	}))
-	want := `{"sources":["source_a","source_b"],"edges":{"op_3_join":["op_4_project"],"op_4_project":["sink_log_0","sink_mqtt_1"],"source_a":["op_3_join"],"source_b":["op_3_join"]}}`
+	want := `{"sources":["source_a","source_b"],"edges":{"op_3_join":["op_4_project"],"op_4_project":["op_log_0_0_transform","sink_mqtt_1"],"op_log_0_0_transform":["sink_log_0"],"source_a":["op_3_join"],"source_b":["op_3_join"]}}`
 	if string(got) != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

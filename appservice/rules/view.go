@@ -186,11 +186,10 @@ func (s *Set) Tagged(tags []string) []string {
 
 // SetTags changes the tags of a rule; it goes on running.
 func (s *Set) SetTags(id string, change func(old []string) []string) error {
-	e, err := s.find(id, "")
+	e, err := s.hold(id)
 	if err != nil {
 		return diag.New(diag.NotFound, "Get rule error: Rule %s is not found.", id)
 	}
-	e.op.Lock()
 	defer e.op.Unlock()
 	r := e.definition()
 	if r == nil {
