@@ -46,8 +46,8 @@ type Status interface {
 // Message is one event as a driver delivers it: Payload bytes for the stream's
 // format, or Batch rows that need no decoding.
 type Message struct {
-	Payload []byte // never written again after delivery
-	Lines   bool   // Payload holds one document a line; a bad line loses only itself (format.DecodeLines)
+	Payload []byte // never written again after delivery, unless Lines is set
+	Lines   bool   // Payload holds one document a line; a bad line loses only itself (format.DecodeLines). It is decoded when deliver returns
 	Batch   *row.Batch
 	Meta    row.Meta
 	TS      int64       // arrival or event time, ms; 0: now

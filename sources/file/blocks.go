@@ -15,8 +15,7 @@ const (
 	maxLine    = 64 << 20 // a longer line is an error
 )
 
-// blocks cuts a stream of bytes into blocks of whole lines. Each block has
-// memory of its own: decoded strings share it.
+// blocks cuts a stream of bytes into blocks of whole lines.
 type blocks struct {
 	in     io.Reader
 	prefix []byte // stands in front of each block
@@ -24,17 +23,25 @@ type blocks struct {
 	quoted bool   // CSV: a line end in quotes is none
 	size   int    // of the next block
 	rest   []byte // read, but not yet given out
+	again  []byte // memory of the last block, if it may be used again
 	eof    bool
 	count  int // lines of the last block
 }
 
 // next returns the next block, with the prefix in front, and the number of
-// bytes behind the prefix.
-func (b *blocks) next() (block []byte, n int, err error) {
+// bytes behind the prefix. A block that is not to be kept is valid until the
+// next call.
+func (b *blocks) next(keep bool) (block []byte, n int, err error) {
+	if keep {
+		b.again = nil
+	}
 	for size := b.size; ; size *= 2 {
 		buf, err := b.fill(size)
 		if err != nil {
 			return nil, 0, err
+		}
+		if !keep {
+			b.again = buf
 		}
 		text := buf[len(b.prefix):]
 		cut := b.cut(text)
@@ -57,9 +64,14 @@ func (b *blocks) next() (block []byte, n int, err error) {
 
 // fill returns the prefix, the rest and as much of the input as size allows.
 func (b *blocks) fill(size int) ([]byte, error) {
-	buf := make([]byte, len(b.prefix)+max(size, 2*len(b.rest)))
-	n := copy(buf, b.prefix)
-	n += copy(buf[n:], b.rest)
+	need := len(b.prefix) + max(size, 2*len(b.rest))
+	buf := b.again[:cap(b.again)]
+	if len(buf) < need {
+		buf = make([]byte, need)
+	}
+	buf = buf[:need]
+	n := len(b.prefix) + copy(buf[len(b.prefix):], b.rest) // rest may lie further behind in buf
+	copy(buf, b.prefix)
 	for n < len(buf) && !b.eof {
 		k, err := b.in.Read(buf[n:])
 		n += k

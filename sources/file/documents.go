@@ -105,7 +105,7 @@ func (c *chunk) flush() error {
 		return nil
 	}
 	m := sources.Message{Payload: c.lines, Lines: true, Meta: c.meta}
-	c.at.Offset, c.lines, c.count = int64(c.end), make([]byte, 0, len(c.lines)+len(c.lines)/8), 0
+	c.at.Offset, c.lines, c.count = int64(c.end), c.lines[:0], 0
 	return c.send(m)
 }
 

@@ -104,14 +104,15 @@ func (r *reader) lines(in io.Reader) error {
 	}
 	b.prefix = r.header
 	for {
-		block, n, err := b.next()
+		single := r.single()
+		block, n, err := b.next(single)
 		if err != nil {
 			if err == io.EOF {
 				return nil
 			}
 			return err
 		}
-		if r.single() {
+		if single {
 			err = r.oneByOne(block[len(r.header):], b.quoted)
 		} else {
 			r.at.Offset += int64(n)
@@ -144,7 +145,7 @@ func (r *reader) preamble(b *blocks) error {
 		}
 		passed += len(line)
 		if i == r.ignoreStart && r.columns == nil {
-			r.header = append(bytes.TrimRight(line, "\r\n"), '\n')
+			r.header = append(bytes.Clone(bytes.TrimRight(line, "\r\n")), '\n')
 		}
 	}
 	if r.at.Offset > int64(passed) {

@@ -41,12 +41,13 @@ type Decoder interface {
 // one a line, than Decode on each of them.
 type LinesDecoder interface {
 	// DecodeLines appends the rows of every line. A line that cannot be decoded
-	// is told to fail and loses only itself.
+	// is told to fail and loses only itself. Values do not share the memory of
+	// p: a row that is kept would hold all the lines.
 	DecodeLines(p []byte, into *row.Batch, fail func(err error))
 }
 
 // DecodeLines decodes a payload that holds one document a line with any
-// Decoder. Blank lines are passed over.
+// Decoder. Blank lines are passed over. p may be written again afterwards.
 func DecodeLines(d Decoder, p []byte, into *row.Batch, fail func(err error)) {
 	if d, ok := d.(LinesDecoder); ok {
 		d.DecodeLines(p, into, fail)
@@ -56,7 +57,7 @@ func DecodeLines(d Decoder, p []byte, into *row.Batch, fail func(err error)) {
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 {
 			continue
 		}
-		if err := d.Decode(line, into); err != nil {
+		if err := d.Decode(bytes.Clone(line), into); err != nil {
 			fail(err)
 		}
 	}

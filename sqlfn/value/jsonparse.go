@@ -34,6 +34,11 @@ func ParseJSON(b []byte, opt JSONOptions) (Value, error) {
 // calls; one goroutine uses it.
 type JSONParser struct {
 	JSONOptions
+	// Detached values do not share the memory of the text: it may be written
+	// again, and a value that is kept does not hold all of it.
+	Detached bool
+
+	arena   Arena
 	values  []Value  // elements of the arrays that are open
 	members []Member // members of the objects that are open
 	depth   int
@@ -49,7 +54,7 @@ func (p *JSONParser) Parse(b []byte, i int) (Value, int) {
 	case '"':
 		end, plain := jsontext.String(b, i)
 		if plain {
-			return OfStringBytes(b[i+1 : end-1]), end
+			return OfStringBytes(p.Text(b[i+1 : end-1])), end
 		}
 		return escapedString(b, i, end)
 	case '{', '[':
@@ -65,6 +70,15 @@ func (p *JSONParser) Parse(b []byte, i int) (Value, int) {
 		return Value{}, jsontext.Bad(i)
 	}
 	return OfFloat(f), end
+}
+
+// Text returns bytes of the text as they may stay in a value: as they are, or
+// copied.
+func (p *JSONParser) Text(b []byte) []byte {
+	if p.Detached {
+		return p.arena.Copy(b)
+	}
+	return b
 }
 
 func escapedString(b []byte, i, end int) (Value, int) {
@@ -134,7 +148,9 @@ func (p *JSONParser) object(b []byte, i int) (Value, int) {
 			return Value{}, val
 		}
 		name := b[i+1 : end-1]
-		if !plain {
+		if plain {
+			name = p.Text(name)
+		} else {
 			name = jsontext.AppendUnquoted(nil, name)
 		}
 		var v Value

@@ -17,6 +17,7 @@ type Decoder struct {
 	delim  []byte
 	quoted bool
 	texts  format.TextReader
+	arena  value.Arena
 	names  []string // of the cells by position
 	header []byte   // the line that names were read from
 	slots  []int    // by position: column of the schema, or one of:
@@ -143,16 +144,19 @@ func (d *Decoder) row(line []byte) (row.Row, error) {
 	var rest []value.Member
 	for i, cell := range d.cells[:min(len(d.cells), len(d.names))] {
 		slot := d.slots[i]
-		switch {
-		case slot >= 0:
-			v, err := d.texts.Read(d.names[i], cell, d.cfg.Schema.Cols[slot].Type)
-			if err != nil {
-				return r, err
-			}
-			r.Cols[slot] = v
-		case slot == inRest:
-			rest = append(rest, value.Member{Name: d.names[i], Val: value.OfStringBytes(cell)})
+		if slot == unwanted {
+			continue
 		}
+		cell = d.arena.Copy(cell)
+		if slot == inRest {
+			rest = append(rest, value.Member{Name: d.names[i], Val: value.OfStringBytes(cell)})
+			continue
+		}
+		v, err := d.texts.Read(d.names[i], cell, d.cfg.Schema.Cols[slot].Type)
+		if err != nil {
+			return r, err
+		}
+		r.Cols[slot] = v
 	}
 	if d.cfg.Schema.Open {
 		r.Rest = value.OfObject(rest)

@@ -122,6 +122,21 @@ func TestABadLineLosesOnlyItself(t *testing.T) {
 	}
 }
 
+func TestRowsDoNotHoldThePayload(t *testing.T) {
+	s := schema(true, "col0")
+	d, err := NewDecoder(format.Config{Schema: s}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch := row.Batch{Schema: s}
+	p := []byte("a,\"b\"\nc," + strings.Repeat("d", 600))
+	d.DecodeLines(p, &batch, func(err error) { t.Error(err) })
+	clear(p)
+	if got, want := show(t, s, batch.Rows), `{"col0":"a","col1":"b"}{"col0":"c","col1":"`+strings.Repeat("d", 600)+`"}`; got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestStrictValidation(t *testing.T) {
 	s := &row.Schema{Cols: []value.Field{{Name: "i", Type: value.Type{Kind: value.Int}}, {Name: "d", Type: value.Type{Kind: value.Time}}}}
 	for in, want := range map[string]string{

@@ -157,7 +157,7 @@ func readString(d *Decoder, p []byte, i int, c *column) (value.Value, int) {
 		if end < 0 {
 			return value.Value{}, end
 		}
-		return value.OfStringBytes(p[i:end]), end
+		return value.OfStringBytes(d.parser.Text(p[i:end])), end
 	}
 	return d.wrongType(p, i, c)
 }

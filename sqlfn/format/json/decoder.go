@@ -72,6 +72,7 @@ func (d *Decoder) add(f value.Field, c format.Config) {
 
 // Decode implements format.Decoder.
 func (d *Decoder) Decode(p []byte, into *row.Batch) error {
+	d.parser.Detached = false
 	n := len(into.Rows)
 	i := jsontext.Space(p, 0)
 	if i == len(p) {
@@ -89,6 +90,7 @@ func (d *Decoder) Decode(p []byte, into *row.Batch) error {
 
 // DecodeLines implements format.LinesDecoder.
 func (d *Decoder) DecodeLines(p []byte, into *row.Batch, fail func(err error)) {
+	d.parser.Detached = true
 	for i := jsontext.Space(p, 0); i < len(p); i = jsontext.Space(p, i) {
 		n, start := len(into.Rows), i
 		if i = d.document(p, i, into); i >= 0 {

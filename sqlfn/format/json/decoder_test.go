@@ -375,6 +375,20 @@ func TestABadLineLosesOnlyItself(t *testing.T) {
 	}
 }
 
+func TestRowsOfLinesDoNotHoldThePayload(t *testing.T) {
+	s := &row.Schema{Open: true, Cols: []value.Field{
+		{Name: "s"}, {Name: "n", Type: str}, {Name: "y", Type: bytea}, {Name: "o", Type: point}, {Name: "a", Type: value.ArrayOf(str)}}}
+	line := `{"a":["z"],"n":12.50,"o":{"y":["é"]},"other":{"key":["x"]},"s":"\u003cplain","y":"aGk="}`
+	p := []byte(line + "\n" + strings.ReplaceAll(line, "aGk=", "raw!") + "\n")
+	batch := row.Batch{Schema: s}
+	newDecoder(t, format.Config{Schema: s}).DecodeLines(p, &batch, func(err error) { t.Error(err) })
+	clear(p)
+	want := strings.ReplaceAll(line, "12.50", `"12.50"`)
+	if got := show(t, s, batch.Rows); got != want+strings.ReplaceAll(want, "aGk=", "cmF3IQ==") {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestRowsOfOneBatchDoNotShareCells(t *testing.T) {
 	s := schema(true, "a")
 	d := newDecoder(t, format.Config{Schema: s})

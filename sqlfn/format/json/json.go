@@ -9,7 +9,7 @@
 //	d, _ := format.Lookup("json").NewDecoder(format.Config{Schema: want})
 //	err := d.Decode(payload, &batch)
 //
-// Strings share the payload's memory.
+// Strings share the payload's memory, but not that of a payload of many lines.
 package json
 
 import (
