@@ -322,6 +322,10 @@ func (s *Spec) check(x any) error {
 	return nil
 }
 
+// Range returns the least and the largest number allowed, infinite if there is
+// no bound.
+func (s *Spec) Range() (least, largest float64) { return s.min, s.max }
+
 func (s *Spec) bounds() string {
 	switch {
 	case math.IsInf(s.max, 1):
