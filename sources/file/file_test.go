@@ -36,7 +36,7 @@ type rig struct {
 	schema *row.Schema
 	rows   []string // as JSON; the errors of a message, as "error: ...", before its rows
 	got    []sources.Message
-	lines  []int // in each message
+	lines  []int             // in each message
 	stop   func(n int) error // called after each message with their number
 }
 

@@ -56,8 +56,8 @@ func newMember(text []byte, col, rank int) member {
 // longer than 16 bytes: two comparisons.
 func (m *member) at(p []byte, i int) bool {
 	n := len(m.text)
-	if len(p)-i < max(n, 8) {
-		return len(p)-i >= n && string(p[i:i+n]) == string(m.text)
+	if len(p)-i < n+8 {
+		return bytes.HasPrefix(p[i:], m.text)
 	}
 	if binary.LittleEndian.Uint64(p[i:])&m.mask != m.head {
 		return false
@@ -66,7 +66,7 @@ func (m *member) at(p []byte, i int) bool {
 		return true
 	}
 	return binary.LittleEndian.Uint64(p[i+n-8:]) == m.tail &&
-		(n <= 16 || string(p[i+8:i+n-8]) == string(m.text[8:n-8]))
+		(n <= 16 || bytes.HasPrefix(p[i+8:], m.text[8:n-8]))
 }
 
 // begin starts an object. When most keys no longer fit in, it is time to learn
