@@ -48,7 +48,7 @@ func elements() []*fn.Func {
 	return []*fn.Func{
 		{Name: "element_at", Sig: "(x any, at any) -> any", Mark: 'B',
 			Doc: param.T("The element of an array at an index from 0, negative ones counting from the end, or the member of an object with that key.",
-				"数组中下标为 at(从 0 开始,负数从末尾计数)的元素,或对象中键为 at 的成员。"),
+				"数组中下标为 at（从 0 开始，负数从末尾计数）的元素，或对象中键为 at 的成员。"),
 			Examples: []fn.Example{arrays("element_at(arr, 0)", "3"), arrays("element_at(arr, -1)", "1"), arrays("element_at(arr, 9)", "error: index out of range"),
 				on(`[{"o":{"k":1}}]`, `element_at(o, "k")`, "1"), eg("element_at(null, 0)", "null")},
 			Eval: elementAt},
@@ -61,14 +61,14 @@ func elements() []*fn.Func {
 				return value.OfBool(position(arr, args[0]) >= 0), nil
 			})},
 		{Name: "array_position", Sig: "(x array, v any) -> int", Mark: 'B', OnNull: value.OfInt(-1),
-			Doc: param.T("The index of the first element equal to v and of the same type, -1 if there is none.", "与 v 相等且类型相同的首个元素的下标,没有时为 -1。"),
+			Doc: param.T("The index of the first element equal to v and of the same type, -1 if there is none.", "与 v 相等且类型相同的首个元素的下标，没有时为 -1。"),
 			Examples: []fn.Example{arrays(`array_position(sarr, "b")`, "2"), arrays("array_position(arr, 1)", "1"), arrays("array_position(arr, 9)", "-1"),
 				eg("array_position(null, 1)", "-1")},
 			Eval: onArray(func(arr value.Value, args []value.Value) (value.Value, error) {
 				return value.OfInt(int64(position(arr, args[0]))), nil
 			})},
 		{Name: "array_last_position", Sig: "(x array, v any) -> int", Mark: 'B', OnNull: value.OfInt(-1),
-			Doc:      param.T("The index of the last element equal to v and of the same type, -1 if there is none.", "与 v 相等且类型相同的最后一个元素的下标,没有时为 -1。"),
+			Doc:      param.T("The index of the last element equal to v and of the same type, -1 if there is none.", "与 v 相等且类型相同的最后一个元素的下标，没有时为 -1。"),
 			Examples: []fn.Example{arrays("array_last_position(arr, 1)", "3"), eg("array_last_position(null, 1)", "-1")},
 			Eval: onArray(func(arr value.Value, args []value.Value) (value.Value, error) {
 				for i := arr.Len() - 1; i >= 0; i-- {
@@ -104,7 +104,7 @@ func arrayFigures() []*fn.Func {
 				return value.OfInt(n), nil
 			})},
 		{Name: "cardinality", Sig: "(x any) -> int", Mark: 'A', OnNull: value.OfInt(0),
-			Doc:      param.T("How many elements an array or object has; 0 for anything else.", "数组或对象的元素个数,其他为 0。"),
+			Doc:      param.T("How many elements an array or object has; 0 for anything else.", "数组或对象的元素个数，其他为 0。"),
 			Examples: []fn.Example{arrays("cardinality(narr)", "3"), arrays("cardinality(i)", "0"), eg("cardinality(null)", "0")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 				if v := args[0]; v.IsArray() || v.Kind() == value.Object {

@@ -22,7 +22,7 @@ func arraySets() []*fn.Func {
 				return value.False
 			})},
 		{Name: "array_intersect", Sig: "(x array, y array) -> array", Mark: 'B',
-			Doc: param.T("The distinct elements of x that y has too; NULL if one is empty.", "x 与 y 共有的不同元素;任一为空时结果为 NULL。"),
+			Doc: param.T("The distinct elements of x that y has too; NULL if one is empty.", "x 与 y 共有的不同元素；任一为空时结果为 NULL。"),
 			Examples: []fn.Example{arrays(`array_intersect(sarr, array_create("b", "z"))`, `["b"]`), arrays("array_intersect(empty, sarr)", "null"),
 				arrays("array_intersect(sarr, null)", "null")},
 			Eval: twoArrays(func(x, y value.Value) value.Value {
@@ -33,7 +33,7 @@ func arraySets() []*fn.Func {
 				return filtered(x, func(v value.Value) bool { return in.has(v) })
 			})},
 		{Name: "array_union", Sig: "(x array, y array) -> array", Mark: 'B', Nulls: fn.SeesNull,
-			Doc: param.T("The distinct elements of x and y; the other one if one is NULL.", "x 与 y 的所有不同元素;一个为 NULL 时返回另一个。"),
+			Doc: param.T("The distinct elements of x and y; the other one if one is NULL.", "x 与 y 的所有不同元素；一个为 NULL 时返回另一个。"),
 			Examples: []fn.Example{arrays(`array_union(sarr, array_create("b", "z"))`, `["c","a","b","z"]`), arrays("array_union(null, sarr)", `["c","a","b"]`),
 				eg("array_union(null, null)", "null")},
 			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -58,7 +58,7 @@ func arraySets() []*fn.Func {
 func arrayCuts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "array_distinct", Sig: "(x array) -> array", Mark: 'C',
-			Doc: param.T("The elements of x without repetitions, in order; NULL counts as an element.", "去除重复元素并保持顺序;NULL 也算元素。"),
+			Doc: param.T("The elements of x without repetitions, in order; NULL counts as an element.", "去除重复元素并保持顺序；NULL 也算元素。"),
 			Examples: []fn.Example{arrays("array_distinct(arr)", "[3,1,2]"), arrays("array_distinct(narr)", `["a",null,"b"]`),
 				arrays("array_distinct(empty)", "null"), eg("array_distinct(null)", "null")},
 			Eval: onItems(func(arr value.Value, _ []value.Value) (value.Value, error) {

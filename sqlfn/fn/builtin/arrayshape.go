@@ -29,12 +29,12 @@ func arrayShapes() []*fn.Func {
 				return value.OfArray(out), nil
 			})},
 		{Name: "array_concat", Sig: "(x array, rest array...) -> array", Mark: 'C', Nulls: fn.SeesNull,
-			Doc: param.T("The elements of all arrays one behind the other; NULL arrays are left out.", "依次连接各数组的元素,忽略为 NULL 的数组。"),
+			Doc: param.T("The elements of all arrays one behind the other; NULL arrays are left out.", "依次连接各数组的元素，忽略为 NULL 的数组。"),
 			Examples: []fn.Example{arrays("array_concat(arr, sarr)", `[3,1,2,1,"c","a","b"]`), arrays("array_concat(null, sarr)", `["c","a","b"]`),
 				eg("array_concat(null)", "null"), arrays("array_concat(arr, i)", "error: array elements should be array")},
 			Eval: arrayConcat},
 		{Name: "array_sort", Sig: "(x array) -> array", Mark: 'C',
-			Doc:      param.T("x sorted by the text of its elements, NULL last.", "按元素的文本排序,NULL 在最后。"),
+			Doc:      param.T("x sorted by the text of its elements, NULL last.", "按元素的文本排序，NULL 在最后。"),
 			Examples: []fn.Example{on(`[{"x":[10,9,1]}]`, "array_sort(x)", "[1,10,9]"), arrays("array_sort(narr)", `["a","b",null]`), eg("array_sort(null)", "null")},
 			Eval:     onItems(func(arr value.Value, _ []value.Value) (value.Value, error) { return sortByText(arr), nil })},
 		{Name: "array_shuffle", Sig: "(x array) -> array", Mark: 'C', Volatile: true,
@@ -101,7 +101,7 @@ func arrayTexts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "array_join", Sig: "(x array, delimiter string, nullText? string) -> string", Mark: 'B',
 			Doc: param.T("The elements of x as text with the delimiter between them; NULL is left out or written as nullText.",
-				"用 delimiter 连接 x 的元素;NULL 被忽略或写为 nullText。"),
+				"用 delimiter 连接 x 的元素；NULL 被忽略或写为 nullText。"),
 			Examples: []fn.Example{arrays(`array_join(sarr, ":")`, `"c:a:b"`), arrays(`array_join(narr, ":")`, `"a:b"`),
 				arrays(`array_join(narr, ":", "nul")`, `"a:nul:b"`), eg(`array_join(null, ":")`, "null")},
 			Eval: onItems(arrayJoin)},
@@ -132,7 +132,7 @@ func arrayJoin(arr value.Value, args []value.Value) (value.Value, error) {
 func generators() []*fn.Func {
 	return []*fn.Func{
 		{Name: "array_create", Sig: "(x any, rest any...) -> array", Mark: 'B', Nulls: fn.SeesNull,
-			Doc:      param.T("An array of the arguments that are not NULL; NULL if there are none.", "由非空参数组成的数组;全为空时为 NULL。"),
+			Doc:      param.T("An array of the arguments that are not NULL; NULL if there are none.", "由非空参数组成的数组；全为空时为 NULL。"),
 			Examples: []fn.Example{eg(`array_create(1, "a", null)`, `[1,"a"]`), eg("array_create(null)", "null")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 				out := make([]value.Value, 0, len(args))
@@ -162,7 +162,7 @@ func generators() []*fn.Func {
 			}},
 		{Name: "sequence", Sig: "(start int, stop int, step? int) -> array", Mark: 'C',
 			Doc: param.T("The whole numbers from start to stop, both included, in steps of step, or of one towards stop.",
-				"从 start 到 stop(均包含)的整数,步长为 step,默认朝 stop 方向为 1。"),
+				"从 start 到 stop（均包含）的整数，步长为 step，默认朝 stop 方向为 1。"),
 			Examples: []fn.Example{eg("sequence(1, 3)", "[1,2,3]"), eg("sequence(3, 1)", "[3,2,1]"), eg("sequence(1, 6, 2)", "[1,3,5]"),
 				eg("sequence(1, null)", "null"), eg("sequence(1, 3, 0)", "error: invalid step: should not be zero")},
 			Eval: sequence},
@@ -209,7 +209,7 @@ func sequence(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 func arrayMaps(others []*fn.Func) []*fn.Func {
 	return []*fn.Func{
 		{Name: "array_map", Sig: "(func string, x array) -> array", Mark: 'C',
-			Doc: param.T("The results of a function of one argument, given by its name, for each element of x.", "对 x 的每个元素调用名为 func 的单参数函数,返回结果数组。"),
+			Doc: param.T("The results of a function of one argument, given by its name, for each element of x.", "对 x 的每个元素调用名为 func 的单参数函数，返回结果数组。"),
 			Examples: []fn.Example{on(`[{"x":[1.2,2.7]}]`, `array_map("ceil", x)`, "[2,3]"), eg(`array_map("ceil", null)`, "null"),
 				arrays(`array_map("nofunc", arr)`, "error: unknown built-in function: nofunc.")},
 			Check: func(args []value.Value) error {

@@ -27,7 +27,7 @@ func bits() []*fn.Func {
 			Eval:     fn.Strict1(func(x int64) int64 { return ^x })},
 		{Name: "conv", Sig: "(x any, from int, to int) -> string", Mark: 'C',
 			Doc: param.T("The number x in base from written in base to, both 2..36; a negative base means a signed number. NULL for another base.",
-				"将 from 进制的数 x 转换为 to 进制(2 到 36);负的进制表示有符号数,其他进制结果为 NULL。"),
+				"将 from 进制的数 x 转换为 to 进制（2 到 36）；负的进制表示有符号数，其他进制结果为 NULL。"),
 			Examples: []fn.Example{eg(`conv("a", 16, 2)`, `"1010"`), eg(`conv("6E", 18, 8)`, `"172"`), eg("conv(-17, 10, -18)", `"-H"`),
 				eg("conv(1, 99, 2)", "null"), eg("conv(null, 10, 2)", "null")},
 			Eval: conv},

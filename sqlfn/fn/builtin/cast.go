@@ -18,7 +18,7 @@ func casts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "cast", Sig: "(x any, type string literal) -> any", Mark: 'A',
 			Doc: param.T("x converted to bigint, float, string, boolean, datetime or bytea; an error if that cannot be done.",
-				"将 x 转换为 bigint、float、string、boolean、datetime 或 bytea,无法转换时报错。"),
+				"将 x 转换为 bigint、float、string、boolean、datetime 或 bytea，无法转换时报错。"),
 			Examples: []fn.Example{eg(`cast(2.7, "bigint")`, "2"), eg(`cast("0x10", "bigint")`, "16"), eg(`cast(1, "boolean")`, "true"), eg(`cast(1.5, "string")`, `"1.5"`),
 				eg(`cast("2020-01-02 03:04:05", "datetime")`, `"2020-01-02T03:04:05Z"`), eg(`cast("hi", "bytea")`, `"aGk="`), eg(`cast(null, "bigint")`, "null"),
 				eg(`cast("12.7", "bigint")`, "error: not supported type conversion, got error cannot convert string(12.7) to int")},

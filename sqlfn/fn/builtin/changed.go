@@ -14,12 +14,12 @@ func changes() []*fn.Func {
 	return []*fn.Func{
 		{Name: "changed_col", Sig: "(ignoreNull bool, x any) -> any", Mark: 'A',
 			Doc: param.T("x if it differs from the event before, else NULL; with TRUE a NULL is no change.",
-				"x 与前一事件不同时返回 x,否则为 NULL;ignoreNull 为 TRUE 时空值不算变化。"),
+				"x 与前一事件不同时返回 x，否则为 NULL；ignoreNull 为 TRUE 时空值不算变化。"),
 			Examples:    []fn.Example{on(a, "changed_col(true, a)", "2"), on(`[{"a":1},{"a":1}]`, "changed_col(true, a)", "null")},
 			NewAnalytic: func() fn.Analytic { return new(changedCol) }},
 		{Name: "had_changed", Sig: "(ignoreNull bool, x any, rest any...) -> bool", Mark: 'A', StarArg: true,
 			Doc: param.T("Whether any of the columns differs from the event before; with TRUE a NULL is no change.",
-				"任一列与前一事件不同则为 true;ignoreNull 为 TRUE 时空值不算变化。"),
+				"任一列与前一事件不同则为 true；ignoreNull 为 TRUE 时空值不算变化。"),
 			Examples: []fn.Example{on(a, "had_changed(true, a)", "true"), on(`[{"a":1},{"a":null}]`, "had_changed(true, a)", "false"),
 				on(`[{"a":1},{"a":null}]`, "had_changed(false, a)", "true")},
 			NewAnalytic: func() fn.Analytic { return new(hadChanged) }},
@@ -31,7 +31,7 @@ func columnChanges() []*fn.Func {
 	return []*fn.Func{
 		{Name: "changed_cols", Sig: "(prefix string, ignoreNull bool, x any, rest any...) -> object", Mark: 'B', StarArg: true,
 			Doc: param.T("One column for each that differs from the event before, its name behind the prefix; * takes all columns.",
-				"每个发生变化的列输出一列,列名加前缀;* 表示所有列。"),
+				"每个发生变化的列输出一列，列名加前缀；* 表示所有列。"),
 			Examples: []fn.Example{on(ab, `changed_cols("p_", true, a, b)`, `{"p_b":3}`), on(ab, `changed_cols("p_", false, a, b)`, `{"p_a":null,"p_b":3}`),
 				on(ab, `changed_cols("", true, *)`, `{"b":3}`)},
 			Columns: func(names []string) fn.Analytic { return &changedCols{names: names} }},

@@ -16,14 +16,14 @@ import (
 func codings() []*fn.Func {
 	return []*fn.Func{
 		{Name: "encode", Sig: "(x string, method string) -> string", Mark: 'B', Check: checkBase64,
-			Doc: param.T(`x in base64; the method must be "base64".`, `将 x 编码为 base64;method 只能为 "base64"。`),
+			Doc: param.T(`x in base64; the method must be "base64".`, `将 x 编码为 base64；method 只能为 "base64"。`),
 			Examples: []fn.Example{eg(`encode("hi", "base64")`, `"aGk="`), eg(`encode(null, "base64")`, "null"),
 				on(`[{"i":5}]`, `encode(i, "base64")`, "error: Only string type can be encoded.")},
 			Eval: coding("encoded", func(v value.Value) (value.Value, error) {
 				return value.OfString(base64.StdEncoding.EncodeToString(v.Bytes())), nil
 			})},
 		{Name: "decode", Sig: "(x string, method string) -> bytea", Mark: 'B', Check: checkBase64,
-			Doc: param.T(`The bytes that the base64 text x stands for; the method must be "base64".`, `将 base64 文本 x 解码为字节;method 只能为 "base64"。`),
+			Doc: param.T(`The bytes that the base64 text x stands for; the method must be "base64".`, `将 base64 文本 x 解码为字节；method 只能为 "base64"。`),
 			Examples: []fn.Example{eg(`decode("aGk=", "base64")`, `"aGk="`), eg(`decode(null, "base64")`, "null"),
 				eg(`decode("%", "base64")`, "error: illegal base64 data at input byte 0")},
 			Eval: coding("decoded", func(v value.Value) (value.Value, error) {
@@ -31,7 +31,7 @@ func codings() []*fn.Func {
 				return value.OfBytes(b), err
 			})},
 		{Name: "hex2dec", Sig: "(x string) -> int", Mark: 'C',
-			Doc: param.T("The number of a hexadecimal text, with or without 0x.", "将十六进制文本(可带 0x)转换为整数。"),
+			Doc: param.T("The number of a hexadecimal text, with or without 0x.", "将十六进制文本（可带 0x）转换为整数。"),
 			Examples: []fn.Example{eg(`hex2dec("0x10")`, "16"), eg(`hex2dec("10")`, "16"), eg("hex2dec(null)", "null"),
 				eg(`hex2dec("zz")`, "error: invalid hexadecimal value: zz")},
 			Eval: fn.Try1(func(s string) (int64, error) {
@@ -51,7 +51,7 @@ func codings() []*fn.Func {
 				return "0x" + strconv.FormatInt(i, 16)
 			})},
 		{Name: "chr", Sig: "(x any) -> int", Mark: 'C',
-			Doc: param.T("The code point number of a text of one character; a number as it is.", "单个字符文本的码点;整数原样返回。"),
+			Doc: param.T("The code point number of a text of one character; a number as it is.", "单个字符文本的码点；整数原样返回。"),
 			Examples: []fn.Example{eg("chr(65)", "65"), eg(`chr("A")`, "65"), eg("chr(null)", "null"),
 				eg(`chr("AB")`, "error: Parameter length cannot larger than 1."),
 				eg(`chr("")`, "error: the text of chr must have one character")},

@@ -41,9 +41,9 @@ func nows() []*fn.Func {
 	}
 	return []*fn.Func{
 		of("now", []string{"current_timestamp", "local_time", "local_timestamp"}, time.DateTime, true,
-			"Date and time now, with digits of a second's fraction.", "当前日期时间,digits 为秒的小数位数。", "2020-01-02 03:04:05"),
+			"Date and time now, with digits of a second's fraction.", "当前日期时间，digits 为秒的小数位数。", "2020-01-02 03:04:05"),
 		of("cur_date", []string{"current_date"}, time.DateOnly, false, "The date now.", "当前日期。", "2020-01-02"),
-		of("cur_time", []string{"current_time"}, time.TimeOnly, true, "The time of day now, with digits of a second's fraction.", "当前时间,digits 为秒的小数位数。", "03:04:05"),
+		of("cur_time", []string{"current_time"}, time.TimeOnly, true, "The time of day now, with digits of a second's fraction.", "当前时间，digits 为秒的小数位数。", "03:04:05"),
 	}
 }
 
@@ -89,7 +89,7 @@ func timeShifts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "date_calc", Sig: "(t datetime, d string) -> string", Mark: 'B', NoLit: true,
 			Doc: param.T(`t moved by a duration such as "1h30m" or "-10s"; its units are h, m, s, ms, us and ns.`,
-				`将 t 平移一段时间,例如 "1h30m" 或 "-10s";单位为 h、m、s、ms、us、ns。`),
+				`将 t 平移一段时间，例如 "1h30m" 或 "-10s"；单位为 h、m、s、ms、us、ns。`),
 			Examples: []fn.Example{at(`date_calc(ts, "1h30m")`, `"2020-01-02 04:34:05"`), at(`date_calc(ts, "-5s")`, `"2020-01-02 03:04:00"`),
 				at(`date_calc(none, "1h")`, "null"), at(`date_calc(ts, "1d")`, `error: time: unknown unit "d" in duration "1d"`)},
 			Check: func(args []value.Value) error {
@@ -108,7 +108,7 @@ func timeShifts() []*fn.Func {
 				return value.OfString(t.Add(d).Format(time.DateTime)), err
 			}},
 		{Name: "date_diff", Sig: "(t datetime, u datetime) -> int", Mark: 'B', NoLit: true,
-			Doc:      param.T("The time from t to u in nanoseconds.", "从 t 到 u 的时间(纳秒)。"),
+			Doc:      param.T("The time from t to u in nanoseconds.", "从 t 到 u 的时间（纳秒）。"),
 			Examples: []fn.Example{on(`[{"a":1000,"b":2000}]`, "date_diff(a, b)", "1000000000"), on(`[{"a":1000,"b":null}]`, "date_diff(a, b)", "null")},
 			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
 				t, err := local(c, args[0])
@@ -119,7 +119,7 @@ func timeShifts() []*fn.Func {
 				return value.OfInt(u.Sub(t).Nanoseconds()), err
 			}},
 		{Name: "convert_tz", Sig: "(t datetime, zone string) -> datetime", Mark: 'C', NoLit: true,
-			Doc: param.T(`t in another time zone, such as "Asia/Shanghai".`, `将 t 转换到另一时区,例如 "Asia/Shanghai"。`),
+			Doc: param.T(`t in another time zone, such as "Asia/Shanghai".`, `将 t 转换到另一时区，例如 "Asia/Shanghai"。`),
 			Examples: []fn.Example{at(`convert_tz(ts, "Asia/Shanghai")`, `"2020-01-02T11:04:05.123+08:00"`), at(`convert_tz(none, "UTC")`, "null"),
 				at(`convert_tz(ts, "Bad/Zone")`, "error: unknown time zone Bad/Zone")},
 			NewEval: func() fn.EvalFunc {
@@ -178,18 +178,18 @@ func calendar() []*fn.Func {
 		textField("last_day", 'C', func(t time.Time) string {
 			return time.Date(t.Year(), t.Month()+1, 0, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 		}, "The last day of t's month.", "t 所在月份的最后一天。", "2020-01-31"),
-		intField("month", 'B', func(t time.Time) int { return int(t.Month()) }, "The month, 1 to 12.", "月份,1 到 12。", "1"),
-		intField("day", 'B', time.Time.Day, "The day of the month, from 1.", "月内第几天,从 1 开始。", "2", "day_of_month"),
-		intField("day_of_week", 'B', func(t time.Time) int { return int(t.Weekday()) }, "The day of the week, Sunday being 0.", "星期几,星期日为 0。", "4"),
-		intField("day_of_year", 'C', time.Time.YearDay, "The day of the year, from 1.", "年内第几天,从 1 开始。", "2"),
+		intField("month", 'B', func(t time.Time) int { return int(t.Month()) }, "The month, 1 to 12.", "月份，1 到 12。", "1"),
+		intField("day", 'B', time.Time.Day, "The day of the month, from 1.", "月内第几天，从 1 开始。", "2", "day_of_month"),
+		intField("day_of_week", 'B', func(t time.Time) int { return int(t.Weekday()) }, "The day of the week, Sunday being 0.", "星期几，星期日为 0。", "4"),
+		intField("day_of_year", 'C', time.Time.YearDay, "The day of the year, from 1.", "年内第几天，从 1 开始。", "2"),
 	}
 }
 
 func clockFields() []*fn.Func {
 	return []*fn.Func{
-		intField("hour", 'B', time.Time.Hour, "The hour, 0 to 23.", "小时,0 到 23。", "3"),
-		intField("minute", 'B', time.Time.Minute, "The minute, 0 to 59.", "分钟,0 到 59。", "4"),
-		intField("second", 'B', time.Time.Second, "The second, 0 to 59.", "秒,0 到 59。", "5"),
+		intField("hour", 'B', time.Time.Hour, "The hour, 0 to 23.", "小时，0 到 23。", "3"),
+		intField("minute", 'B', time.Time.Minute, "The minute, 0 to 59.", "分钟，0 到 59。", "4"),
+		intField("second", 'B', time.Time.Second, "The second, 0 to 59.", "秒，0 到 59。", "5"),
 		intField("microsecond", 'C', func(t time.Time) int { return t.Nanosecond() / 1000 }, "The microseconds of the second.", "秒内的微秒数。", "123000"),
 	}
 }
@@ -197,7 +197,7 @@ func clockFields() []*fn.Func {
 func epochs() []*fn.Func {
 	return []*fn.Func{
 		{Name: "from_days", Sig: "(n int) -> string", Mark: 'C',
-			Doc: param.T("The date of day n, day 1 being 1970-01-01.", "第 n 天的日期,第 1 天为 1970-01-01。"),
+			Doc: param.T("The date of day n, day 1 being 1970-01-01.", "第 n 天的日期，第 1 天为 1970-01-01。"),
 			Examples: []fn.Example{eg("from_days(5)", `"1970-01-05"`), eg("from_days(null)", "null"),
 				on(`[{"x":1.5}]`, "from_days(x)", "error: expect int type but got float64(1.5)")},
 			Eval: fn.Try1(func(n int64) (string, error) {

@@ -40,14 +40,14 @@ func nulls() []*fn.Func {
 func identities() []*fn.Func {
 	return []*fn.Func{
 		{Name: "newuuid", Sig: "() -> string", Mark: 'B', Volatile: true,
-			Doc:      param.T("A new UUID of version 1.", "生成新的 UUID(版本 1)。"),
+			Doc:      param.T("A new UUID of version 1.", "生成新的 UUID（版本 1）。"),
 			Examples: []fn.Example{eg("length(newuuid())", "36")},
 			Eval: func(*fn.Ctx, []value.Value) (value.Value, error) {
 				id, err := uuid.NewUUID()
 				return value.OfString(id.String()), err
 			}},
 		{Name: "tstamp", Sig: "() -> int", Mark: 'A', Volatile: true,
-			Doc:      param.T("The time now in epoch ms.", "当前时间(毫秒)。"),
+			Doc:      param.T("The time now in epoch ms.", "当前时间（毫秒）。"),
 			Examples: []fn.Example{eg("tstamp()", "1577934245123")},
 			Eval:     func(c *fn.Ctx, _ []value.Value) (value.Value, error) { return value.OfInt(c.Now().UnixMilli()), nil }},
 		{Name: "rule_id", Sig: "() -> string", Mark: 'B', Volatile: true,
@@ -55,7 +55,7 @@ func identities() []*fn.Func {
 			Examples: []fn.Example{eg("rule_id()", `"rule1"`)},
 			Eval:     func(c *fn.Ctx, _ []value.Value) (value.Value, error) { return value.OfString(c.Rule), nil }},
 		{Name: "rule_start", Sig: "() -> int", Mark: 'B', Volatile: true,
-			Doc:      param.T("When the rule was started, in epoch ms.", "规则启动的时间(毫秒)。"),
+			Doc:      param.T("When the rule was started, in epoch ms.", "规则启动的时间（毫秒）。"),
 			Examples: []fn.Example{eg("rule_start()", "1577934000000")},
 			Eval:     func(c *fn.Ctx, _ []value.Value) (value.Value, error) { return value.OfInt(c.RuleStart), nil }},
 	}
@@ -65,7 +65,7 @@ func eventMeta() []*fn.Func {
 	return []*fn.Func{
 		{Name: "meta", Sig: "(key string) -> any", Mark: 'A', Volatile: true,
 			Doc: param.T("What the source knows about the event: meta(topic), meta(stream.key), meta(key->member); meta(*) is all of it.",
-				"事件的元数据:meta(topic)、meta(stream.key)、meta(key->member);meta(*) 为全部。"),
+				"事件的元数据：meta(topic)、meta(stream.key)、meta(key->member)；meta(*) 为全部。"),
 			Examples: []fn.Example{on(`[{}]`, `meta("topic")`, `"in/s"`), on(`[{}]`, `meta("s.topic")`, `"in/s"`), on(`[{}]`, `meta("device->id")`, "7"),
 				on(`[{}]`, `meta("nothing")`, "null"), on(`[{}]`, `meta("*")`, `{"device":{"id":7},"messageId":3,"qos":1,"topic":"in/s"}`)},
 			Eval: func(c *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -94,7 +94,7 @@ func eventMeta() []*fn.Func {
 			}},
 		{Name: "props", Sig: "(key string) -> string", Mark: 'C', Volatile: true,
 			Doc: param.T(`A property of the event as text: "et" is its time in epoch ms, others come from its metadata.`,
-				`事件属性的文本:"et" 为事件时间(毫秒),其他取自元数据。`),
+				`事件属性的文本："et" 为事件时间（毫秒），其他取自元数据。`),
 			Examples: []fn.Example{on(`[{}]`, `props("et")`, `"1577934245123"`), on(`[{}]`, `props("qos")`, `"1"`), on(`[{}]`, `props("nothing")`, "null")},
 			Eval:     props},
 	}
@@ -160,7 +160,7 @@ func states() []*fn.Func {
 			}},
 		{Name: "get_keyed_state", Sig: "(key string, type string literal, default any) -> any", Mark: 'C', Volatile: true, Nulls: fn.SeesNull,
 			Doc: param.T("The value stored under key, converted to type as cast does; default if there is none.",
-				"读取以 key 存储的值并按 type 转换(同 cast);没有时为 default。"),
+				"读取以 key 存储的值并按 type 转换（同 cast）；没有时为 default。"),
 			Examples: []fn.Example{eg(`get_keyed_state("limit", "bigint", 0)`, "30"), eg(`get_keyed_state("nothing", "bigint", null)`, "null")},
 			Check: func(args []value.Value) error {
 				_, err := castKind(args[1].Str())

@@ -33,7 +33,7 @@ func geohashes() []*fn.Func {
 				return value.OfUint(geohash.EncodeInt(lat, lng)), err
 			})},
 		{Name: "geohashDecode", Sig: "(hash string) -> object", Mark: 'C', Exact: true,
-			Doc: param.T("A place in the cell of a geohash, with as few digits as the cell allows.", "geohash 单元内的一个地点,位数尽可能少。"),
+			Doc: param.T("A place in the cell of a geohash, with as few digits as the cell allows.", "geohash 单元内的一个地点，位数尽可能少。"),
 			Examples: []fn.Example{eg(`geohashDecode("ezs42")`, `{"Latitude":42.59,"Longitude":-5.62}`), eg("geohashDecode(null)", "null"),
 				eg(`geohashDecode("a")`, "error: geohash \"a\": invalid character 'a'")},
 			Eval: ofHash(func(hash string) value.Value { return latLng(geohash.Decode(hash)) })},
@@ -52,7 +52,7 @@ func geohashes() []*fn.Func {
 				eg("geohashBoundingBoxInt(null)", "null")},
 			Eval: ofNumber(func(hash uint64) value.Value { return borders(geohash.BoundingBoxInt(hash)) })},
 		{Name: "geohashNeighbor", Sig: "(hash string, direction string) -> string", Mark: 'C', Exact: true, Check: checkDirection,
-			Doc:      param.T("The cell beside that of a geohash. Directions: "+directions+".", "geohash 单元在某方向上的相邻单元。方向:"+directions+"。"),
+			Doc:      param.T("The cell beside that of a geohash. Directions: "+directions+".", "geohash 单元在某方向上的相邻单元。方向："+directions+"。"),
 			Examples: []fn.Example{eg(`geohashNeighbor("ezs42", "North")`, `"ezs48"`), eg(`geohashNeighbor("xbpbp", "East")`, `"80000"`), eg(`geohashNeighbor(null, "North")`, "null")},
 			Eval: fn.Try2(func(hash, direction string) (string, error) {
 				i, err := directionOf(direction)
@@ -65,7 +65,7 @@ func geohashes() []*fn.Func {
 				return neighbor(hash, i), nil
 			})},
 		{Name: "geohashNeighborInt", Sig: "(hash int, direction string) -> number", Mark: 'C', Exact: true, Check: checkDirection,
-			Doc:      param.T("The cell beside that of a geohash that is a number. Directions: "+directions+".", "整数 geohash 单元在某方向上的相邻单元。方向:"+directions+"。"),
+			Doc:      param.T("The cell beside that of a geohash that is a number. Directions: "+directions+".", "整数 geohash 单元在某方向上的相邻单元。方向："+directions+"。"),
 			Examples: []fn.Example{eg(`geohashNeighborInt(8843160883424126659, "North")`, "8843160883424126662"), eg(`geohashNeighborInt(null, "North")`, "null")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 				i, err := directionOf(args[1].String())
@@ -75,14 +75,14 @@ func geohashes() []*fn.Func {
 				return ofNumber(func(hash uint64) value.Value { return neighborInt(hash, i) })(nil, args)
 			}},
 		{Name: "geohashNeighbors", Sig: "(hash string) -> array", Mark: 'C', Exact: true,
-			Doc: param.T("The eight cells around that of a geohash: "+directions+".", "geohash 单元周围的八个单元,依次为 "+directions+"。"),
+			Doc: param.T("The eight cells around that of a geohash: "+directions+".", "geohash 单元周围的八个单元，依次为 "+directions+"。"),
 			Examples: []fn.Example{eg(`geohashNeighbors("ezs42")`, `["ezs48","ezs49","ezs43","ezs41","ezs40","ezefp","ezefr","ezefx"]`),
 				eg("geohashNeighbors(null)", "null")},
 			Eval: ofHash(func(hash string) value.Value {
 				return around(func(i int) value.Value { return value.OfString(neighbor(hash, i)) })
 			})},
 		{Name: "geohashNeighborsInt", Sig: "(hash int) -> array", Mark: 'C', Exact: true,
-			Doc: param.T("The eight cells around that of a geohash that is a number: "+directions+".", "整数 geohash 单元周围的八个单元,依次为 "+directions+"。"),
+			Doc: param.T("The eight cells around that of a geohash that is a number: "+directions+".", "整数 geohash 单元周围的八个单元，依次为 "+directions+"。"),
 			Examples: []fn.Example{eg("geohashNeighborsInt(8843160883424126659)",
 				"[8843160883424126662,8843160883424126668,8843160883424126665,8843160883424126664,8843160883424126658,8843160883424126656,8843160883424126657,8843160883424126660]"),
 				eg("geohashNeighborsInt(null)", "null")},

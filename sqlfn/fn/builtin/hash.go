@@ -31,7 +31,7 @@ func hashes() []*fn.Func {
 // hash declares a checksum. append puts the sum of b behind dst.
 func hash(name, title string, mark byte, sum func(b, dst []byte) []byte, ofA string) *fn.Func {
 	return &fn.Func{Name: name, Sig: "(x string) -> string", Mark: mark,
-		Doc:      param.T("The "+title+" checksum of the text x in hexadecimal.", "文本 x 的 "+title+" 校验和(十六进制)。"),
+		Doc:      param.T("The "+title+" checksum of the text x in hexadecimal.", "文本 x 的 "+title+" 校验和（十六进制）。"),
 		Examples: []fn.Example{eg(name+`("a")`, `"`+ofA+`"`), eg(name+"(null)", "null")},
 		Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 			var text [32]byte

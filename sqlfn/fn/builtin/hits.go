@@ -13,11 +13,11 @@ import (
 func hitAggregates() []*fn.Func {
 	return []*fn.Func{
 		{Name: "last_agg_hit_count", Sig: "() -> int", Mark: 'C',
-			Doc:          param.T("How many results the rule gave before this window.", "该规则此前输出的次数(用于聚合查询)。"),
+			Doc:          param.T("How many results the rule gave before this window.", "该规则此前输出的次数（用于聚合查询）。"),
 			Examples:     []fn.Example{on(`[{}]`, "last_agg_hit_count()", "2")},
 			NewAggregate: func() fn.Aggregate { return hit{hitCount} }},
 		{Name: "last_agg_hit_time", Sig: "() -> int", Mark: 'C',
-			Doc:          param.T("When the rule gave its last result, in epoch ms; 0 before the first.", "该规则上次输出的时间(毫秒);首次之前为 0(用于聚合查询)。"),
+			Doc:          param.T("When the rule gave its last result, in epoch ms; 0 before the first.", "该规则上次输出的时间（毫秒）；首次之前为 0（用于聚合查询）。"),
 			Examples:     []fn.Example{on(`[{}]`, "last_agg_hit_time()", "1577934240000")},
 			NewAggregate: func() fn.Aggregate { return hit{hitTime} }},
 	}
@@ -30,7 +30,7 @@ func hits() []*fn.Func {
 			Examples:    []fn.Example{on(`[{}]`, "last_hit_count()", "2")},
 			NewAnalytic: func() fn.Analytic { return hit{hitCount} }},
 		{Name: "last_hit_time", Sig: "() -> int", Mark: 'C',
-			Doc:         param.T("When the rule gave its last result, in epoch ms; 0 before the first.", "该规则上次输出的时间(毫秒);首次之前为 0。"),
+			Doc:         param.T("When the rule gave its last result, in epoch ms; 0 before the first.", "该规则上次输出的时间（毫秒）；首次之前为 0。"),
 			Examples:    []fn.Example{on(`[{}]`, "last_hit_time()", "1577934240000")},
 			NewAnalytic: func() fn.Analytic { return hit{hitTime} }},
 	}

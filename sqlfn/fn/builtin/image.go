@@ -23,7 +23,7 @@ func images() []*fn.Func {
 	return []*fn.Func{
 		{Name: "resize", Sig: "(image bytea, width int, height int, raw? bool) -> bytea", Mark: 'C', Exact: true,
 			Doc: param.T("A JPEG, PNG or GIF image in another size, in the same format; 0 as width or height keeps the proportions. With raw the result is three bytes, red, green, blue, a pixel.",
-				"将 JPEG、PNG 或 GIF 图像缩放为指定大小,格式不变;宽或高为 0 时保持比例。raw 为 TRUE 时结果为每像素三个字节(红、绿、蓝)。"),
+				"将 JPEG、PNG 或 GIF 图像缩放为指定大小，格式不变；宽或高为 0 时保持比例。raw 为 TRUE 时结果为每像素三个字节（红、绿、蓝）。"),
 			Examples: []fn.Example{eg("resize("+red+", 2, 1, true)", `"/wAA/wAA"`), eg("resize(null, 2, 1)", "null"),
 				eg(`resize(decode("aGk=", "base64"), 2, 1)`, "error: image: unknown format, want JPEG, PNG or GIF")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -36,7 +36,7 @@ func images() []*fn.Func {
 			}},
 		{Name: "thumbnail", Sig: "(image bytea, maxWidth int, maxHeight int) -> bytea", Mark: 'C', Exact: true,
 			Doc: param.T("A JPEG, PNG or GIF image made small enough for a width and a height, in proportion and in the same format; a small one stays as it is.",
-				"按比例缩小 JPEG、PNG 或 GIF 图像以适应最大宽高,格式不变;较小的图像保持原样。"),
+				"按比例缩小 JPEG、PNG 或 GIF 图像以适应最大宽高，格式不变；较小的图像保持原样。"),
 			Examples: []fn.Example{eg("resize(thumbnail("+red+", 5, 5), 0, 0, true)", `"/wAA"`), eg("thumbnail(null, 5, 5)", "null"),
 				eg("thumbnail("+red+", 0, 5)", "error: maximum size 0 x 5 of the image must be positive")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {

@@ -18,7 +18,7 @@ func jsonTexts() []*fn.Func {
 				return value.OfStringBytes(b), err
 			}},
 		{Name: "parse_json", Sig: "(x string) -> any", Mark: 'B',
-			Doc:      param.T("The value of a JSON text; every number is a float.", "解析 JSON 文本;所有数字均为浮点数。"),
+			Doc:      param.T("The value of a JSON text; every number is a float.", "解析 JSON 文本；所有数字均为浮点数。"),
 			Examples: []fn.Example{eg(`parse_json("[1,2]")`, "[1,2]"), eg("parse_json(null)", "null")},
 			Eval:     fn.Try1(parseJSON)},
 	}

@@ -16,7 +16,7 @@ func jsonPaths() []*fn.Func {
 	return []*fn.Func{
 		{Name: "json_path_query", Sig: "(x any, path string) -> any", Mark: 'B', Nulls: fn.SeesNull, Check: checkPath,
 			Doc: param.T("What a JSONPath selects in an object, array or JSON text: a value if the path can select only one, else an array.",
-				"JSONPath 在对象、数组或 JSON 文本中选取的内容:路径只能选一个值时返回该值,否则返回数组。"),
+				"JSONPath 在对象、数组或 JSON 文本中选取的内容：路径只能选一个值时返回该值，否则返回数组。"),
 			Examples: []fn.Example{on(people, `json_path_query(o, "$.k")`, "1"), on(people, `json_path_query(o, "$..first")`, `["A","B"]`),
 				on(people, `json_path_query(o, "$.people[?(@.age > 30)].first")`, `["B"]`),
 				on(people, `json_path_query(o, "$.zz")`, "error: unknown key zz"), eg(`json_path_query(null, "$.k")`, "error: invalid data <nil>(<nil>) for jsonpath")},

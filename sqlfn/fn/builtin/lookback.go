@@ -14,7 +14,7 @@ func lookbacks() []*fn.Func {
 	return []*fn.Func{
 		{Name: "lag", Sig: "(x any, offset? int literal, default? any, ignoreNull? bool) -> any", Mark: 'A',
 			Doc: param.T("The value of x offset events ago (1 if not given), default if there is none; events without a value do not count unless ignoreNull is FALSE.",
-				"offset(默认 1)个事件之前 x 的值,没有时为 default;除非 ignoreNull 为 FALSE,空值不计入。"),
+				"offset（默认 1）个事件之前 x 的值，没有时为 default；除非 ignoreNull 为 FALSE，空值不计入。"),
 			Examples: []fn.Example{on(a, "lag(a)", "1"), on(`[{"a":1}]`, "lag(a, 1, 9)", "9"), on(a, "lag(a, 2)", "1"), on(a, "lag(a, 1, 9, false)", "null")},
 			Check: func(args []value.Value) error {
 				if len(args) > 1 && (args[1].Int() < 1 || args[1].Int() > maxLag) {
@@ -24,7 +24,7 @@ func lookbacks() []*fn.Func {
 			},
 			NewAnalytic: func() fn.Analytic { return new(lag) }},
 		{Name: "latest", Sig: "(x any, default? any) -> any", Mark: 'A',
-			Doc:         param.T("The last value of x that is not NULL, this event's included; default before the first.", "x 最近的非空值(包括当前事件);此前没有时为 default。"),
+			Doc:         param.T("The last value of x that is not NULL, this event's included; default before the first.", "x 最近的非空值（包括当前事件）；此前没有时为 default。"),
 			Examples:    []fn.Example{on(a, "latest(a)", "2"), on(`[{"a":1},{"a":null}]`, "latest(a)", "1"), on(`[{"a":null}]`, "latest(a, 7)", "7")},
 			NewAnalytic: func() fn.Analytic { return new(latest) }},
 	}

@@ -16,7 +16,7 @@ import (
 func numberTexts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "format", Sig: "(x number, digits int, locale? string) -> string", Mark: 'C',
-			Doc: param.T("x with digits decimal places, with the separators of a locale if one is given.", "将 x 格式化为 digits 位小数;给出 locale 时使用其分隔符。"),
+			Doc: param.T("x with digits decimal places, with the separators of a locale if one is given.", "将 x 格式化为 digits 位小数；给出 locale 时使用其分隔符。"),
 			Examples: []fn.Example{eg("format(12332.1234567, 4)", `"12332.1235"`), eg(`format(12332.1234567, 4, "en_US")`, `"12,332.1235"`),
 				eg(`format(123456.78, 2, "de_DE")`, `"123.456,78"`), eg("format(null, 2)", "null"), eg(`format(1, 2, "xx")`, "error: not support for the specific locale:xx")},
 			NewEval: func() fn.EvalFunc {

@@ -46,16 +46,16 @@ func list(f func(value.Member) value.Value) fn.EvalFunc {
 func members() []*fn.Func {
 	return []*fn.Func{
 		{Name: "keys", Sig: "(x object) -> array", Mark: 'B',
-			Doc: param.T("The keys of an object, sorted.", "对象的键,按顺序排列。"),
+			Doc: param.T("The keys of an object, sorted.", "对象的键，按顺序排列。"),
 			Examples: []fn.Example{objects("keys(o)", `["k","l"]`), objects("keys(empty)", "null"), eg("keys(null)", "null"),
 				objects("keys(i)", "error: the argument should be map[string]interface{}")},
 			Eval: list(func(m value.Member) value.Value { return value.OfString(m.Name) })},
 		{Name: "values", Sig: "(x object) -> array", Mark: 'B',
-			Doc:      param.T("The values of an object, in the order of its keys.", "对象的值,按键的顺序排列。"),
+			Doc:      param.T("The values of an object, in the order of its keys.", "对象的值，按键的顺序排列。"),
 			Examples: []fn.Example{objects("values(o)", "[1,2]"), eg("values(null)", "null")},
 			Eval:     list(func(m value.Member) value.Value { return m.Val })},
 		{Name: "items", Sig: "(x object) -> array", Mark: 'C',
-			Doc:      param.T("An array of [key, value] for each member of an object.", "对象每个成员的 [键, 值] 组成的数组。"),
+			Doc:      param.T("An array of [key, value] for each member of an object.", "对象每个成员的 [键， 值] 组成的数组。"),
 			Examples: []fn.Example{objects("items(o)", `[["k",1],["l",2]]`), eg("items(null)", "null")},
 			Eval: list(func(m value.Member) value.Value {
 				return value.OfArray([]value.Value{value.OfString(m.Name), m.Val})
@@ -67,7 +67,7 @@ func members() []*fn.Func {
 				return value.OfSorted([]value.Member{{Name: "key", Val: value.OfString(m.Name)}, {Name: "value", Val: m.Val}})
 			})},
 		{Name: "object_size", Sig: "(x object) -> int", Mark: 'C', OnNull: value.OfInt(0),
-			Doc:      param.T("How many members an object has; 0 for NULL.", "对象的成员个数,NULL 为 0。"),
+			Doc:      param.T("How many members an object has; 0 for NULL.", "对象的成员个数，NULL 为 0。"),
 			Examples: []fn.Example{objects("object_size(o)", "2"), eg("object_size(null)", "0")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
 				if args[0].Kind() != value.Object {
@@ -82,13 +82,13 @@ func objectMakers() []*fn.Func {
 	return []*fn.Func{
 		{Name: "object_construct", Sig: "(pairs any...) -> object", Mark: 'A', Nulls: fn.SeesNull,
 			Doc: param.T("An object of keys and values in turn; a NULL value stays, a NULL key is left out with its value.",
-				"由依次给出的键和值构造对象;值为 NULL 时保留,键为 NULL 时忽略该对。"),
+				"由依次给出的键和值构造对象；值为 NULL 时保留，键为 NULL 时忽略该对。"),
 			Examples: []fn.Example{eg(`object_construct("k", 1, "l", null)`, `{"k":1,"l":null}`), eg(`object_construct(null, 1)`, "{}"),
 				eg(`object_construct("k")`, "error: the args must be key value pairs")},
 			Check: checkPairs,
 			Eval:  objectConstruct},
 		{Name: "object_concat", Sig: "(x object, rest object...) -> object", Mark: 'B', Nulls: fn.SeesNull,
-			Doc: param.T("The members of all objects in one; of equal keys the last one stays, NULL is left out.", "合并所有对象的成员;相同的键取最后的值,忽略 NULL。"),
+			Doc: param.T("The members of all objects in one; of equal keys the last one stays, NULL is left out.", "合并所有对象的成员；相同的键取最后的值，忽略 NULL。"),
 			Examples: []fn.Example{objects(`object_concat(o, object_construct("l", 9))`, `{"k":1,"l":9}`), objects("object_concat(null, o)", `{"k":1,"l":2}`),
 				eg("object_concat(null)", "{}")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -117,7 +117,7 @@ func objectsOfPairs() []*fn.Func {
 				return pairsToObject(ks.Len(), func(i int) (k, v value.Value, err error) { return ks.At(i), vs.At(i), nil })
 			})},
 		{Name: "zip", Sig: "(x array) -> object", Mark: 'C',
-			Doc: param.T("An object of an array of [key, value].", "由 [键, 值] 数组构造对象。"),
+			Doc: param.T("An object of an array of [key, value].", "由 [键， 值] 数组构造对象。"),
 			Examples: []fn.Example{on(`[{"x":[["a",1],["b",2]]}]`, "zip(x)", `{"a":1,"b":2}`), eg("zip(null)", "null"),
 				on(`[{"x":[1]}]`, "zip(x)", "error: each element of zip should be an array of a key and a value")},
 			Eval: onItems(func(arr value.Value, _ []value.Value) (value.Value, error) {
@@ -200,7 +200,7 @@ func pairsToObject(n int, at func(i int) (k, v value.Value, err error)) (value.V
 func objectCuts() []*fn.Func {
 	return []*fn.Func{
 		{Name: "object_pick", Sig: "(x object, key any, rest any...) -> object", Mark: 'B',
-			Doc: param.T("x with only these keys, given one by one or as an array; a.b picks inside.", "仅保留指定键的对象,键可逐个给出或为数组;a.b 表示内层键。"),
+			Doc: param.T("x with only these keys, given one by one or as an array; a.b picks inside.", "仅保留指定键的对象，键可逐个给出或为数组；a.b 表示内层键。"),
 			Examples: []fn.Example{objects(`object_pick(o, "k")`, `{"k":1}`), objects(`object_pick(deep, "x.y", "w")`, `{"w":3,"x":{"y":1}}`),
 				objects(`object_pick(o, "zz")`, "{}"), eg(`object_pick(null, "k")`, "null")},
 			Eval: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
@@ -210,7 +210,7 @@ func objectCuts() []*fn.Func {
 				return pick(args[0], keyList(args[1:])), nil
 			}},
 		{Name: "erase", Sig: "(x object, key any, rest any...) -> object", Mark: 'B',
-			Doc:      param.T("x without these keys, given one by one or as an array.", "去除指定键的对象,键可逐个给出或为数组。"),
+			Doc:      param.T("x without these keys, given one by one or as an array.", "去除指定键的对象，键可逐个给出或为数组。"),
 			Examples: []fn.Example{objects(`erase(o, "k")`, `{"l":2}`), objects(`erase(o, array_create("k", "l"))`, "{}"), eg(`erase(null, "k")`, "null")},
 			Eval: onObject(func(ms []value.Member, args []value.Value) (value.Value, error) {
 				gone := keyList(args)

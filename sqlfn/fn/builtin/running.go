@@ -15,7 +15,7 @@ func accumulators() []*fn.Func {
 	of := func(name, sig, en, zh, total, ranged, skipping string, result func(*acc) value.Value) *fn.Func {
 		return &fn.Func{Name: name, Sig: sig, Mark: 'B',
 			Doc: param.T(en+" over all events so far; with begin and reset from each event where begin is true to the next where reset is true, else 0.",
-				zh+";给出 begin 和 reset 时,从 begin 为真的事件累计到 reset 为真的事件,其余时间为 0。"),
+				zh+"；给出 begin 和 reset 时，从 begin 为真的事件累计到 reset 为真的事件，其余时间为 0。"),
 			Examples: []fn.Example{on(b, name+"(b)", total), on(b, name+"(b, b > 1, b > 3)", ranged), on(withNull, name+"(b)", skipping)},
 			Check: func(args []value.Value) error {
 				if len(args) == 2 {
@@ -126,7 +126,7 @@ func runnings(aggregates ...*fn.Func) []*fn.Func {
 
 func runningForm(f *fn.Func) *fn.Func {
 	inc := &fn.Func{Name: "inc_" + f.Name, Sig: f.Sig, Mark: 'C', StarArg: f.StarArg, StarMark: f.StarMark,
-		Doc:         param.T("Over all events so far, without a window: "+f.Doc.En, "无窗口,针对截至当前的所有事件:"+f.Doc.Zh),
+		Doc:         param.T("Over all events so far, without a window: "+f.Doc.En, "无窗口，针对截至当前的所有事件："+f.Doc.Zh),
 		NewAnalytic: func() fn.Analytic { return running{f.NewAggregate()} }}
 	for _, e := range f.Examples {
 		inc.Examples = append(inc.Examples, on(e.Rows, "inc_"+e.Expr, e.Want))

@@ -23,7 +23,7 @@ func samples() []*fn.Func {
 			Examples:     []fn.Example{on(fourRows, "countPlusOne(i)", "5"), on(fourRows, "countPlusOne(nothing)", "1")},
 			NewAggregate: func() fn.Aggregate { return new(countPlusOne) }},
 		{Name: "accumulateWordCount", Sig: "(text string, separator string) -> int", Mark: 'C', Exact: true,
-			Doc: param.T("How many pieces all texts so far have when they are cut at the separator; NULL has none.", "截至目前所有文本按分隔符切分的总段数;NULL 不计。"),
+			Doc: param.T("How many pieces all texts so far have when they are cut at the separator; NULL has none.", "截至目前所有文本按分隔符切分的总段数；NULL 不计。"),
 			Examples: []fn.Example{on(words, `accumulateWordCount(s, " ")`, "3"), eg(`accumulateWordCount("a:b", ":")`, "2"),
 				eg(`accumulateWordCount(null, " ")`, "0")},
 			NewAnalytic: func() fn.Analytic { return new(wordCount) }},

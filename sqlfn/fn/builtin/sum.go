@@ -16,15 +16,15 @@ func sums() []*fn.Func {
 	return []*fn.Func{
 		{Name: "count", Sig: "(x any) -> int", Mark: 'A', StarArg: true, StarMark: true,
 			Doc: param.T("How many rows have a value of x; count(*) counts all rows. Nothing for an empty window.",
-				"x 非空的行数;count(*) 统计所有行。空窗口没有结果。"),
+				"x 非空的行数；count(*) 统计所有行。空窗口没有结果。"),
 			Examples:     []fn.Example{on(fourRows, "count(*)", "4"), on(fourRows, "count(f)", "2"), on(fourRows, "count(nothing)", "0")},
 			NewAggregate: func() fn.Aggregate { return new(count) }},
 		{Name: "sum", Sig: "(x number) -> number", Mark: 'A',
-			Doc:          param.T("The sum of x: an integer if every x is one, else a float.", "x 的总和:全部为整数时结果为整数,否则为浮点数。"),
+			Doc:          param.T("The sum of x: an integer if every x is one, else a float.", "x 的总和：全部为整数时结果为整数，否则为浮点数。"),
 			Examples:     []fn.Example{on(fourRows, "sum(i)", "10"), on(fourRows, "sum(f)", "5"), on(fourRows, "sum(nothing)", "null")},
 			NewAggregate: func() fn.Aggregate { return &sum{name: "sum"} }},
 		{Name: "avg", Sig: "(x number) -> number", Mark: 'A',
-			Doc:          param.T("The mean of x; of integers it is an integer, cut off towards zero.", "x 的平均值;整数的平均值仍为整数(向零取整)。"),
+			Doc:          param.T("The mean of x; of integers it is an integer, cut off towards zero.", "x 的平均值；整数的平均值仍为整数（向零取整）。"),
 			Examples:     []fn.Example{on(fourRows, "avg(f)", "2.5"), on(fourRows, "avg(i)", "2"), on(fourRows, "avg(nothing)", "null")},
 			NewAggregate: func() fn.Aggregate { return &avg{sum{name: "avg"}} }},
 	}

@@ -22,13 +22,13 @@ func windowBounds() []*fn.Func {
 	}
 	return []*fn.Func{
 		edge("window_start", 'A', func(s row.Span) int64 { return s.Start },
-			"When the window begins, in epoch ms; NULL without a window.", "窗口的起始时间(毫秒);没有窗口时为 NULL。", "1577934240000"),
+			"When the window begins, in epoch ms; NULL without a window.", "窗口的起始时间（毫秒）；没有窗口时为 NULL。", "1577934240000"),
 		edge("window_end", 'A', func(s row.Span) int64 { return s.End },
-			"When the window ends, in epoch ms; NULL without a window.", "窗口的结束时间(毫秒);没有窗口时为 NULL。", "1577934250000"),
+			"When the window ends, in epoch ms; NULL without a window.", "窗口的结束时间（毫秒）；没有窗口时为 NULL。", "1577934250000"),
 		edge("window_trigger", 'C', func(s row.Span) int64 { return s.Trigger },
-			"When the window was fired, in epoch ms; NULL without a window.", "窗口的触发时间(毫秒);没有窗口时为 NULL。", "1577934250001"),
+			"When the window was fired, in epoch ms; NULL without a window.", "窗口的触发时间（毫秒）；没有窗口时为 NULL。", "1577934250001"),
 		{Name: "event_time", Sig: "() -> int", Mark: 'B', Volatile: true,
-			Doc:      param.T("The event's time in epoch ms: its timestamp, or when it arrived.", "事件的时间(毫秒):事件时间戳,或到达时间。"),
+			Doc:      param.T("The event's time in epoch ms: its timestamp, or when it arrived.", "事件的时间（毫秒）：事件时间戳，或到达时间。"),
 			Examples: []fn.Example{on(`[{}]`, "event_time()", "1577934245123")},
 			Eval: func(c *fn.Ctx, _ []value.Value) (value.Value, error) {
 				if c.Row == nil {
@@ -38,7 +38,7 @@ func windowBounds() []*fn.Func {
 			}},
 		{Name: "row_number", Sig: "() -> int", Mark: 'C',
 			Doc: param.T("The number of the row in its window, from 1, in order of arrival; with PARTITION BY in its partition.",
-				"行在窗口内按到达顺序的序号,从 1 开始;有 PARTITION BY 时在分区内编号。"),
+				"行在窗口内按到达顺序的序号，从 1 开始；有 PARTITION BY 时在分区内编号。"),
 			Examples:    []fn.Example{on(`[{},{},{}]`, "row_number()", "3")},
 			NewAnalytic: func() fn.Analytic { return new(rowNumber) }},
 	}
@@ -75,7 +75,7 @@ func (a *rowNumber) Load(*state.Reader) error {
 func rowMakers() []*fn.Func {
 	return []*fn.Func{
 		{Name: "unnest", Sig: "(x array) -> array", Mark: 'B', Nulls: fn.SeesNull,
-			Doc: param.T("One result row for each element of x; an object's members become columns.", "x 的每个元素输出一行;对象元素的成员展开为列。"),
+			Doc: param.T("One result row for each element of x; an object's members become columns.", "x 的每个元素输出一行；对象元素的成员展开为列。"),
 			Examples: []fn.Example{on(`[{"x":[1,2]}]`, "unnest(x)", "[1,2]"), on(`[{"x":null}]`, "unnest(x)", "null"),
 				on(`[{"x":5}]`, "unnest(x)", "error: the argument for the unnest function should be array")},
 			Rows: func(_ *fn.Ctx, args []value.Value) (value.Value, error) {
