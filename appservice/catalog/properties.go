@@ -130,8 +130,7 @@ func (c *Catalog) followConnection(l *layers, top map[string]any) (string, error
 		}
 		l.add(props)
 	}
-	l.add(top)
-	l.merged = without(l.merged, "connectionSelector")
+	l.add(top) // with the selector: drivers share one client by it
 	return selector, nil
 }
 

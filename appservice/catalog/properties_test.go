@@ -60,9 +60,9 @@ func TestLaterLayersOfSourcePropertiesWin(t *testing.T) {
 	}{
 		{"defaults", ``, map[string]any{"server": "default", "qos": 0, "topic": "default"}},
 		{"confkey", `, CONF_KEY="plain"`, map[string]any{"server": "default", "qos": 1, "topic": "default"}},
-		{"alias_and_connection", `, CONF_KEY="ck"`, map[string]any{"server": "confkey", "qos": 2.0, "topic": "default"}},
-		{"extra", `, CONF_KEY="ck", EXTRA="{\"TOPIC\":\"extra\",\"qos\":1}"`, map[string]any{"server": "confkey", "qos": 1.0, "topic": "extra"}},
-		{"selector_in_extra", `, EXTRA="{\"connectionSelector\":\"layered.old\"}"`, map[string]any{"server": "connection 1.x", "qos": 0, "topic": "default"}},
+		{"alias_and_connection", `, CONF_KEY="ck"`, map[string]any{"server": "confkey", "qos": 2.0, "topic": "default", "connectionSelector": "con"}},
+		{"extra", `, CONF_KEY="ck", EXTRA="{\"TOPIC\":\"extra\",\"qos\":1}"`, map[string]any{"server": "confkey", "qos": 1.0, "topic": "extra", "connectionSelector": "con"}},
+		{"selector_in_extra", `, EXTRA="{\"connectionSelector\":\"layered.old\"}"`, map[string]any{"server": "connection 1.x", "qos": 0, "topic": "default", "connectionSelector": "layered.old"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			exec(t, c, `CREATE STREAM `+test.name+` () WITH (TYPE="Layered", DATASOURCE="x"`+test.with+`)`)
@@ -101,7 +101,7 @@ func TestSinkPropertiesComeFromResourceAndConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"server": "resource", "qos": 2.0, "topic": "t"}
+	want := map[string]any{"server": "resource", "qos": 2.0, "topic": "t", "connectionSelector": "con"}
 	if conn != "con" || !reflect.DeepEqual(props, want) {
 		t.Errorf("got %q %v, want con %v", conn, props, want)
 	}

@@ -36,6 +36,7 @@ func (s *server) createConnection(c echo.Context) error {
 	if err := s.Catalog.CreateConnection(conn); err != nil {
 		return err
 	}
+	s.connection(conn) // begins to connect
 	return text(c, http.StatusCreated, "success")
 }
 
@@ -78,7 +79,7 @@ type connection struct {
 func (s *server) listConnections(c echo.Context) error {
 	out := []connection{}
 	for _, conn := range s.Catalog.Connections() {
-		out = append(out, s.connection(c.Request().Context(), conn))
+		out = append(out, s.connection(conn))
 	}
 	return textJSON(c, out)
 }
@@ -88,30 +89,21 @@ func (s *server) describeConnection(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return object(c, s.connection(c.Request().Context(), conn))
+	return object(c, s.connection(conn))
 }
 
 // connection tells how a connection is: as the rules on it have it, or, if none
-// runs, by trying.
-func (s *server) connection(ctx context.Context, conn catalog.Connection) connection {
-	out := connection{Connection: conn, Named: true, Status: "disconnected"}
-	users := s.Rules.UsingConnection(conn.ID)
-	out.Refs = len(users)
+// runs, as the last attempt went.
+func (s *server) connection(conn catalog.Connection) connection {
+	out := connection{Connection: conn, Named: true, Refs: len(s.Rules.UsingConnection(conn.ID))}
 	if st, ok := s.Rules.ConnectionState(conn.ID); ok {
-		out.Status, out.Err = statusWord(st), ""
+		out.Status = statusWord(st)
 		if st.Status < 0 {
 			out.Err = st.LastMessage
 		}
 		return out
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	switch err := s.tryConnection(ctx, conn.Type, conn.Props); {
-	case err == nil:
-		out.Status = "connected"
-	default:
-		out.Err = err.Error()
-	}
+	out.Status, out.Err = s.attempts.last(conn, s.Clock.Now(), s.tryConnection)
 	return out
 }
 
@@ -138,7 +130,7 @@ func (s *server) pingSource(c echo.Context) error { return s.ping(c, s.trySource
 func (s *server) pingSink(c echo.Context) error { return s.ping(c, s.trySink) }
 
 // pingTimeout bounds a connection test.
-const pingTimeout = 10 * time.Second
+const pingTimeout = 2 * time.Second
 
 func (s *server) ping(c echo.Context, try func(context.Context, string, map[string]any) error) error {
 	var props map[string]any

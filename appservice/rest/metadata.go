@@ -129,7 +129,8 @@ func sourceSpecs(name string) (*sources.Driver, []*param.Spec, error) {
 	own, common := param.New("source "+name), param.New("source "+name)
 	d.New().Params(own)
 	new(sources.Common).Params(common)
-	return d, append(own.Specs(), common.Specs()...), nil
+	own.Include(common)
+	return d, own.Specs(), nil
 }
 
 func (s *server) sourceForm(c echo.Context) error {
@@ -170,10 +171,12 @@ func (s *server) sinkForm(c echo.Context) error {
 	if err != nil {
 		return unknownDriver(name)
 	}
-	set := param.New("sink " + name)
-	d.New().Params(set)
+	own, common := param.New("sink "+name), param.New("sink "+name)
+	d.New().Params(own)
+	sinks.CommonParams(common)
+	own.Include(common)
 	return object(c, driverForm{
-		About: aboutOf(d.Doc), Libs: []string{}, Properties: properties(set.Specs()),
+		About: aboutOf(d.Doc), Libs: []string{}, Properties: properties(own.Specs()),
 		Node: node{"sink", "iconPath", word(d.Name)}, Type: "internal",
 	})
 }

@@ -51,6 +51,8 @@ type server struct {
 	started time.Time
 	host    hostUsage
 	tasks   tasks
+
+	attempts attempts
 }
 
 // New returns the API as an http.Handler.

@@ -18,6 +18,9 @@ import (
 	"github.com/edgesluice/sluice/appservice/catalog"
 	"github.com/edgesluice/sluice/appservice/rules"
 	"github.com/edgesluice/sluice/internal/kv"
+	_ "github.com/edgesluice/sluice/sinks/all"
+	_ "github.com/edgesluice/sluice/sinks/rest"
+	_ "github.com/edgesluice/sluice/sources/all"
 	"github.com/edgesluice/sluice/sqlfn/clock"
 )
 
