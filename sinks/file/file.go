@@ -137,18 +137,25 @@ func (s *sink) Write(_ context.Context, p sinks.Payload) error {
 	if err := o.write(p.Data, s.hasHeader); err != nil {
 		return sinks.Retryable(fmt.Errorf("file sink: %w", err))
 	}
-	if s.full(o) && o.flush() == nil { // else it is tried again with the next write
-		if err := s.drop(name); err != nil {
-			s.env.Log.Error("a file could not be completed", "path", o.file.Name(), "error", err)
-		}
-	}
+	s.roll(name, o)
 	return nil
+}
+
+// roll completes a file if it is time for a new one. What cannot be flushed
+// stays open: the next write or check tries again.
+func (s *sink) roll(name string, o *output) {
+	if !s.full(o) || o.flush() != nil {
+		return
+	}
+	if err := s.drop(name); err != nil {
+		s.env.Log.Error("a file could not be completed", "path", o.file.Name(), "error", err)
+	}
 }
 
 // full tells whether it is time for a new file.
 func (s *sink) full(o *output) bool {
-	return s.rollingCount > 0 && o.count >= s.rollingCount ||
-		s.rollingSize > 0 && o.size >= int64(s.rollingSize) ||
+	return s.rollingCount > 0 && o.now.count >= s.rollingCount ||
+		s.rollingSize > 0 && o.now.size >= int64(s.rollingSize) ||
 		s.rollingInterval > 0 && s.env.Clock.Now().Sub(o.opened) >= s.rollingInterval
 }
 
@@ -214,7 +221,7 @@ func (s *sink) watch() {
 		tick, cancel := s.env.Clock.After(min(s.checkInterval, s.rollingInterval))
 		select {
 		case <-tick:
-			s.roll()
+			s.rollAll()
 		case <-s.stop:
 			cancel()
 			return
@@ -222,19 +229,16 @@ func (s *sink) watch() {
 	}
 }
 
-func (s *sink) roll() {
+func (s *sink) rollAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, o := range s.files {
-		if s.full(o) {
-			if err := s.drop(name); err != nil {
-				s.env.Log.Error("a file could not be completed", "path", o.file.Name(), "error", err)
-			}
-		}
+		s.roll(name, o)
 	}
 }
 
-// Flush implements sinks.Flusher.
+// Flush implements sinks.Flusher. When it fails, everything written since the
+// last time is taken back: the outlet will write it again.
 func (s *sink) Flush(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -242,7 +246,15 @@ func (s *sink) Flush(context.Context) error {
 	for _, o := range s.files {
 		errs = append(errs, o.flush())
 	}
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(errs...)
+	for _, o := range s.files {
+		if err != nil {
+			o.takeBack()
+		} else {
+			o.safe = o.now
+		}
+	}
+	if err != nil {
 		return sinks.Retryable(fmt.Errorf("file sink: %w", err))
 	}
 	return nil

@@ -279,36 +279,79 @@ func TestThePathMayDependOnTheRow(t *testing.T) {
 	}
 }
 
-func TestAFullDiskLosesNothing(t *testing.T) {
-	r := newRig(t, map[string]any{"path": "/dev/full"})
-	r.write("a", "b") // in memory
-	if err := r.sink.Flush(t.Context()); !sinks.IsRetryable(err) {
-		t.Fatalf("flush: %v", err)
-	}
-	record := strings.Repeat("x", 10000)
-	taken := 2
-	for ; taken < 100; taken++ {
-		err := r.sink.Write(t.Context(), sinks.Payload{Data: []byte(record)})
+// The outlet writes again what was not flushed.
+func TestAFullDiskNeitherLosesNorDoubles(t *testing.T) {
+	for _, kind := range []string{"lines", "json"} {
+		r := newRig(t, map[string]any{"fileType": kind})
+		r.write("a", "b")
+		if err := r.sink.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
 		if err != nil {
-			if !sinks.IsRetryable(err) || !strings.HasPrefix(err.Error(), "file sink: write /dev/full") {
-				t.Fatalf("got %v", err)
+			t.Fatal(err)
+		}
+		o := r.sink.last
+		good := o.file
+		o.file = full
+		record := strings.Repeat("x", 10000)
+		for taken := 0; ; taken++ {
+			err := r.sink.Write(t.Context(), sinks.Payload{Data: []byte(record)})
+			if err != nil {
+				if !sinks.IsRetryable(err) || !strings.HasPrefix(err.Error(), "file sink: write /dev/full") {
+					t.Fatalf("got %v", err)
+				}
+				break
 			}
-			break
+			if taken > 100 {
+				t.Fatal("the full disk was not noticed")
+			}
+		}
+		if err := r.sink.Flush(t.Context()); !sinks.IsRetryable(err) {
+			t.Fatalf("flush: %v", err)
+		}
+		o.file = good // space again
+		r.write(record, record)
+		r.close()
+		want := map[string]string{"lines": "a\nb\n" + record + "\n" + record, "json": "[a,b," + record + "," + record + "]"}
+		r.want(map[string]string{"out.txt": want[kind]})
+	}
+}
+
+func TestAFailureTakesBackWhatWentToOtherFiles(t *testing.T) {
+	r := newRig(t, map[string]any{"path": "{{.n}}.txt", "fileType": "json"})
+	s := &row.Schema{Cols: []value.Field{{Name: "n"}}}
+	write := func(n int64, rec string) {
+		t.Helper()
+		p := sinks.Payload{Data: []byte(rec), Schema: s, Rows: []row.Row{{Cols: []value.Value{value.OfInt(n)}}}, Single: true}
+		if err := r.sink.Write(t.Context(), p); err != nil {
+			t.Fatal(err)
 		}
 	}
-	o := r.sink.last
-	if o.count != taken || o.buf.Len() != 3+(taken-2)*10001 {
-		t.Errorf("%d records were taken, %d are counted, %d bytes are held", taken, o.count, o.buf.Len())
+	write(1, "a")
+	if err := r.sink.Flush(t.Context()); err != nil {
+		t.Fatal(err)
 	}
-	good, err := os.Create(filepath.Join(r.dir, "good")) // space again
+	full, err := os.OpenFile("/dev/full", os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.file.Close()
-	o.file = good
-	r.write("end")
+	write(1, "b")
+	write(2, "c")
+	broken := r.sink.last
+	path := broken.file.Name()
+	broken.file = full
+	if err := r.sink.Flush(t.Context()); err == nil {
+		t.Fatal("the full disk was not noticed")
+	}
+	broken.file, err = os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(1, "b")
+	write(2, "c")
 	r.close()
-	r.want(map[string]string{"good": "a\nb" + strings.Repeat("\n"+record, taken-2) + "\nend"})
+	r.want(map[string]string{"1.txt": "[a,b]", "2.txt": "[c]"})
 }
 
 func TestAFolderThatCannotBeMadeIsAnError(t *testing.T) {

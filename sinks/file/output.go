@@ -15,20 +15,27 @@ import (
 
 const bufferSize = 64 << 10
 
-// output is one open file. What it has taken stays in memory until the
-// operating system has it: a disk that is full for a while loses nothing.
+// output is one open file. It knows how far results are safe: when a disk is
+// full, what came behind that is taken back, because it will come again.
 type output struct {
 	file   *os.File
 	buf    bytes.Buffer // what goes to the file next
 	zip    compressor   // writes to buf; nil: not compressed
 	isJSON bool
-	header []byte // first line of a CSV file, with its line end
+	fresh  bool // zip has taken something since it was flushed
 	opened time.Time
-	size   int64 // bytes written, before compression
-	count  int   // messages written
-	empty  bool  // nothing stands in the file yet
-	fresh  bool  // zip has taken something since it was flushed
 	used   int64 // number of the last write to it
+	now    state
+	safe   state // when it was flushed last
+}
+
+// state is how far a file has come.
+type state struct {
+	offset int64  // bytes the operating system has
+	size   int64  // bytes taken, before compression
+	count  int    // messages taken
+	empty  bool   // nothing stands in the file yet
+	header []byte // first line of a CSV file, with its line end
 }
 
 type compressor interface {
@@ -54,18 +61,24 @@ func open(path, fileType, compression string, now time.Time) (*output, error) {
 		f.Close()
 		return nil, err
 	}
-	if o.isJSON && o.empty {
+	o.safe = o.now
+	o.begin()
+	return o, nil
+}
+
+// begin writes what stands in front of the first record.
+func (o *output) begin() {
+	if o.isJSON && o.now.empty {
 		o.put([]byte{'['})
 	}
-	return o, nil
 }
 
 // goOn stands at the place where the next record goes.
 func (o *output) goOn(compressed bool) error {
 	size, err := o.file.Seek(0, io.SeekEnd)
-	o.empty = size == 0
+	o.now = state{offset: size, empty: size == 0}
 	switch {
-	case err != nil || o.empty:
+	case err != nil || size == 0:
 		return err
 	case !o.isJSON:
 		return o.findHeader(compressed)
@@ -76,16 +89,21 @@ func (o *output) goOn(compressed bool) error {
 	if _, err := o.file.ReadAt(tail, size-int64(len(tail))); err != nil {
 		return err
 	}
-	tail = bytes.TrimRight(tail, " \r\n\t")
-	end := size - min(size, 64) + int64(len(bytes.TrimSuffix(tail, []byte("]"))))
-	o.empty = end == 1 // it was []
-	if err := o.file.Truncate(end); err != nil {
-		return err
-	}
-	if o.empty {
+	end := size - int64(len(tail))
+	tail = bytes.TrimSuffix(bytes.TrimRight(tail, " \r\n\t"), []byte("]"))
+	if end += int64(len(tail)); end == 1 { // it was []
 		end = 0
 	}
-	_, err = o.file.Seek(end, io.SeekStart)
+	o.now = state{offset: end, empty: end == 0}
+	return o.cut(end)
+}
+
+// cut takes away what stands behind an offset.
+func (o *output) cut(offset int64) error {
+	if err := o.file.Truncate(offset); err != nil {
+		return err
+	}
+	_, err := o.file.Seek(offset, io.SeekStart)
 	return err
 }
 
@@ -96,7 +114,7 @@ func (o *output) findHeader(compressed bool) error {
 	}
 	line, err := bufio.NewReader(io.NewSectionReader(o.file, 0, 1<<20)).ReadBytes('\n')
 	if err == nil || err == io.EOF {
-		o.header, err = append(bytes.TrimRight(line, "\r\n"), '\n'), nil
+		o.now.header, err = append(bytes.TrimRight(line, "\r\n"), '\n'), nil
 	}
 	return err
 }
@@ -119,7 +137,7 @@ func (o *output) put(b []byte) {
 	} else {
 		o.buf.Write(b)
 	}
-	o.size += int64(len(b))
+	o.now.size += int64(len(b))
 }
 
 // write appends a record. With header each one begins with the names of the
@@ -135,46 +153,30 @@ func (o *output) write(data []byte, header bool) error {
 		switch {
 		case end == 0: // names, but no rows
 			return nil
-		case bytes.Equal(data[:end], o.header):
+		case bytes.Equal(data[:end], o.now.header):
 			data = data[end:]
 		default:
-			o.header = bytes.Clone(data[:end])
+			o.now.header = bytes.Clone(data[:end])
 		}
 	}
 	switch {
-	case o.empty:
+	case o.now.empty:
 	case o.isJSON:
 		o.put([]byte{','})
 	default:
 		o.put([]byte{'\n'})
 	}
 	o.put(data)
-	o.empty = false
-	o.count++
+	o.now.empty = false
+	o.now.count++
 	return nil
 }
 
 // drain hands what was taken to the operating system.
 func (o *output) drain() error {
-	_, err := o.buf.WriteTo(o.file)
-	if err != nil {
-		err = errors.Join(err, o.reopen())
-	}
+	n, err := o.buf.WriteTo(o.file)
+	o.now.offset += n
 	return err
-}
-
-// reopen opens the file anew: a network drive that went away needs that.
-func (o *output) reopen() error {
-	f, err := os.OpenFile(o.file.Name(), os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil // it is tried again with the next write
-	}
-	if _, err := f.Seek(0, io.SeekEnd); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	o.file.Close()
-	o.file = f
-	return nil
 }
 
 // flush hands everything to the operating system.
@@ -184,6 +186,26 @@ func (o *output) flush() error {
 		o.fresh = false
 	}
 	return o.drain()
+}
+
+// takeBack undoes what came since the file was flushed last. A compressed
+// file cannot go back; it keeps in memory what does not get through.
+func (o *output) takeBack() {
+	if o.zip != nil {
+		return
+	}
+	o.buf.Reset()
+	o.now = o.safe
+	o.begin()
+	if o.cut(o.safe.offset) == nil {
+		return
+	}
+	// A network drive that went away needs the file to be opened anew.
+	if f, err := os.OpenFile(o.file.Name(), os.O_CREATE|os.O_RDWR, 0o644); err == nil {
+		o.file.Close()
+		o.file = f
+		o.cut(o.safe.offset) // if that fails too, so will the next flush
+	}
 }
 
 // close completes the file.
