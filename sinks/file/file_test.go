@@ -20,6 +20,7 @@ import (
 	"github.com/edgesluice/sluice/sinks"
 	"github.com/edgesluice/sluice/sqlfn/clock"
 	"github.com/edgesluice/sluice/sqlfn/exec"
+	_ "github.com/edgesluice/sluice/sqlfn/format/all"
 	"github.com/edgesluice/sluice/sqlfn/param"
 	"github.com/edgesluice/sluice/sqlfn/row"
 	"github.com/edgesluice/sluice/sqlfn/value"
@@ -408,6 +409,43 @@ func TestTheDriverIsRegistered(t *testing.T) {
 	}
 	if !slices.Contains(sinks.Names(), "file") {
 		t.Error("it is not listed")
+	}
+}
+
+func TestResultsOfARuleReachTheFile(t *testing.T) {
+	s := &row.Schema{Cols: []value.Field{{Name: "b"}, {Name: "a"}}}
+	rows := []row.Row{
+		{Cols: []value.Value{value.OfString("x"), value.OfInt(1)}},
+		{Cols: []value.Value{value.OfString("x"), value.OfInt(1)}},
+		{Cols: []value.Value{value.OfString("<"), value.OfFloat(2.5)}},
+	}
+	for _, c := range []struct {
+		props map[string]any
+		want  string
+	}{
+		{map[string]any{"fileType": "csv", "format": "delimited", "hasHeader": true, "delimiter": ";"}, "a;b\n1;x\n1;x\n2.5;<"},
+		{map[string]any{"fileType": "csv", "format": "delimited", "hasHeader": true, "sendSingle": true, "fields": []any{"b", "a"}}, "b,a\nx,1\nx,1\n<,2.5"},
+		{map[string]any{"sendSingle": true}, "{\"a\":1,\"b\":\"x\"}\n{\"a\":1,\"b\":\"x\"}\n{\"a\":2.5,\"b\":\"\\u003c\"}"},
+		{map[string]any{"fileType": "json"}, `[[{"a":1,"b":"x"}],[{"a":1,"b":"x"}],[{"a":2.5,"b":"\u003c"}]]`},
+		{map[string]any{"sendSingle": true, "dataTemplate": "{{.a}}"}, "1\n1\n2.5"},
+	} {
+		dir := t.TempDir()
+		c.props["path"] = "sub/out"
+		out, err := sinks.NewOutlet(sinks.OutletConfig{Name: "file", Props: c.props, Rule: "r", DataDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Start()
+		if err := out.Send(t.Context(), row.Batch{Schema: s, Rows: rows}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(filepath.Join(dir, "sub/out"))
+		if err != nil || string(got) != c.want {
+			t.Errorf("%v: got %s, %v; want %s", c.props, got, err, c.want)
+		}
 	}
 }
 
