@@ -33,6 +33,7 @@ lint:
 	go tool staticcheck ./...
 
 check: lint unittest
+	go run ./internal/gen -check
 
 tools:
 	@.ci/tools
@@ -42,7 +43,7 @@ tidy:
 
 # Documentation and forms that are derived from the declarations of functions, sources and sinks.
 gen:
-	go generate ./...
+	go run ./internal/gen
 
 # Go's own benchmarks, then the load harness if it is there: CPU per message, memory, every result checked.
 bench: build
