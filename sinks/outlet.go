@@ -209,19 +209,25 @@ func (o *Outlet) discard(b *row.Batch, now int64) {
 
 // put queues o.items.
 func (o *Outlet) put(ctx context.Context, done func(error)) error {
-	last := len(o.items) - 1
-	o.items[last].done = done
-	rows := 0
-	for i := range o.items {
-		rows += o.items[i].Weight
+	o.items[len(o.items)-1].done = done
+	o.stats.Buffered.Add(weigh(o.items))
+	n, err := o.queue.Put(ctx, o.items)
+	if err != nil {
+		o.stats.Buffered.Add(-weigh(o.items[n:]))
 	}
-	o.stats.Buffered.Add(int64(rows))
-	err := o.queue.Put(ctx, o.items)
 	clear(o.items)
 	if err != nil && done != nil {
 		done(err)
 	}
 	return err
+}
+
+// weigh returns the rows in items.
+func weigh(items []Item) (rows int64) {
+	for i := range items {
+		rows += int64(items[i].Weight)
+	}
+	return rows
 }
 
 // SendError sends the text of an error of the rule where results go.
@@ -250,7 +256,7 @@ func (o *Outlet) Flush(ctx context.Context) error {
 	}
 	settled := make(chan error, 1)
 	mark := []Item{{mark: true, done: func(err error) { settled <- err }}}
-	if err := o.queue.Put(ctx, mark); err != nil {
+	if _, err := o.queue.Put(ctx, mark); err != nil {
 		return err
 	}
 	select {

@@ -17,8 +17,9 @@ type Item struct {
 // Queue is where messages wait between the rule's goroutine, which puts, and
 // the sink's, which takes and settles. Messages leave in the order they came.
 type Queue interface {
-	// Put adds items; it blocks while the queue is full, until ctx ends.
-	Put(ctx context.Context, items []Item) error
+	// Put adds items; it blocks while the queue is full, until ctx ends. n tells
+	// how many it has added.
+	Put(ctx context.Context, items []Item) (n int, err error)
 	// Ready receives when there may be something to take.
 	Ready() <-chan struct{}
 	// Take appends up to max items that were not taken yet. They stay in the
@@ -62,44 +63,48 @@ func NewMemoryQueue(rows int) Queue {
 func (q *memoryQueue) Ready() <-chan struct{} { return q.ready }
 
 // Put implements Queue.
-func (q *memoryQueue) Put(ctx context.Context, items []Item) error {
-	for len(items) > 0 {
-		q.mu.Lock()
-		if q.closed {
-			q.mu.Unlock()
-			return ErrClosed
-		}
-		fresh := q.taken == q.count
-		n := 0
-		for n < len(items) && (q.rows == 0 || q.rows+items[n].Weight <= q.limit) {
-			q.push(&items[n])
-			n++
-		}
-		var room chan struct{}
-		if n < len(items) {
-			if q.room == nil {
-				q.room = make(chan struct{})
-			}
-			room = q.room
-		}
-		q.mu.Unlock()
-		items = items[n:]
-		if fresh && n > 0 {
-			select {
-			case q.ready <- struct{}{}:
-			default:
-			}
-		}
-		if room == nil {
-			return nil
+func (q *memoryQueue) Put(ctx context.Context, items []Item) (n int, err error) {
+	for {
+		added, room, err := q.add(items[n:])
+		n += added
+		if room == nil || err != nil {
+			return n, err
 		}
 		select {
 		case <-room:
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return n, context.Cause(ctx)
 		}
 	}
-	return nil
+}
+
+// add adds what there is room for. If that is not all it returns the channel
+// that is closed when there may be more.
+func (q *memoryQueue) add(items []Item) (n int, room <-chan struct{}, err error) {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return 0, nil, ErrClosed
+	}
+	fresh := q.taken == q.count
+	for n < len(items) && (q.rows == 0 || q.rows+items[n].Weight <= q.limit) {
+		q.push(&items[n])
+		n++
+	}
+	if n < len(items) {
+		if q.room == nil {
+			q.room = make(chan struct{})
+		}
+		room = q.room
+	}
+	q.mu.Unlock()
+	if fresh && n > 0 {
+		select {
+		case q.ready <- struct{}{}:
+		default:
+		}
+	}
+	return n, room, nil
 }
 
 func (q *memoryQueue) push(it *Item) {
