@@ -8,13 +8,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/edgexfoundry/app-functions-sdk-go/v3/pkg/interfaces"
-
 	"github.com/edgesluice/sluice/appservice/catalog"
 	"github.com/edgesluice/sluice/appservice/config"
 	"github.com/edgesluice/sluice/appservice/metrics"
 	"github.com/edgesluice/sluice/appservice/rest"
 	"github.com/edgesluice/sluice/appservice/rules"
+	"github.com/edgesluice/sluice/internal/dataserver"
 	"github.com/edgesluice/sluice/internal/kv"
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sqlfn/clock"
@@ -56,6 +55,7 @@ func newEngine(s surroundings) (*engine, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	cfg = s.cfg()
+	dataserver.Default.SetAddr(address(cfg.HTTPPush.IP, cfg.HTTPPush.Port))
 	cat, err := catalog.Open(catalog.Config{DB: db, Log: s.log, Sections: sections(s.cfg),
 		Defaults: func(kind string) map[string]any { return s.cfg().SourceDefaults(kind) }})
 	if err != nil {
@@ -126,6 +126,3 @@ func sourceProps(kind string) []string {
 	}
 	return names
 }
-
-// takeEvent hands an event of the SDK's trigger to the streams.
-func (e *engine) takeEvent(_ interfaces.AppFunctionContext, data any) (bool, any) { return true, data }

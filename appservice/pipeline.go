@@ -9,6 +9,7 @@ import (
 	"github.com/edgexfoundry/go-mod-core-contracts/v3/common"
 
 	"github.com/edgesluice/sluice/appservice/config"
+	"github.com/edgesluice/sluice/internal/topic"
 	"github.com/edgesluice/sluice/sqlfn/param"
 )
 
@@ -28,7 +29,7 @@ func (s *service) functions() ([]interfaces.AppFunction, error) {
 	if len(fns) > 0 {
 		fns = append(fns, respond)
 	}
-	return append([]interfaces.AppFunction{s.engine.takeEvent}, fns...), nil
+	return append([]interfaces.AppFunction{newTap(topic.Default).take}, fns...), nil
 }
 
 // configured makes the functions of Sluice.Pipeline. A key of Functions begins

@@ -182,6 +182,14 @@ func (p *process) send(method, path, body string) (int, string) {
 	return resp.StatusCode, string(b)
 }
 
+// create posts a definition and wants 201.
+func (p *process) create(path, body string) {
+	p.t.Helper()
+	if code, said := p.send("POST", path, body); code != http.StatusCreated {
+		p.t.Fatalf("%s: %d %s", path, code, said)
+	}
+}
+
 func (p *process) ready() {
 	p.t.Helper()
 	p.until("REST answers", func() bool { code, _ := p.get("/"); return code == http.StatusOK })
@@ -360,9 +368,7 @@ func TestRulesRunAgainAfterAKill(t *testing.T) {
 		{"/streams", `{"sql": "CREATE STREAM demo () WITH (TYPE=\"simulator\", FORMAT=\"JSON\")"}`},
 		{"/rules", `{"id": "r1", "sql": "SELECT * FROM demo", "actions": [{"file": {"path": "` + out + `", "fileType": "lines"}}]}`},
 	} {
-		if code, body := p.send("POST", call.path, call.body); code != http.StatusCreated {
-			t.Fatalf("%s: %d %s", call.path, code, body)
-		}
+		p.create(call.path, call.body)
 	}
 	written := func() bool { st, err := os.Stat(out); return err == nil && st.Size() > 0 }
 	p.until("results", written)
@@ -379,4 +385,34 @@ func TestRulesRunAgainAfterAKill(t *testing.T) {
 	})
 	again.until("results", written)
 	again.terminate()
+}
+
+func TestUnderTheSDKsHTTPTriggerThePipelineAnswersAndStreamsSeeTheEvent(t *testing.T) {
+	p := start(t, options{env: []string{"TRIGGER_TYPE=http", "SLUICE_PIPELINE_EXECUTIONORDER=Filter, Project",
+		"SLUICE_PIPELINE_FUNCTIONS_FILTER_WHERE=Temperature > 30", "SLUICE_PIPELINE_FUNCTIONS_PROJECT_FIELDS=Temperature * 2 AS Double, Spectrum[1] AS second"}})
+	p.ready()
+	p.until("the SDK runs", func() bool { code, _ := p.get("/api/v3/ping"); return code == http.StatusOK })
+	out := filepath.Join(p.data, "out.txt")
+	p.create("/streams", `{"sql": "CREATE STREAM all () WITH (TYPE=\"memory\", DATASOURCE=\"edgex/events/device/#\", FORMAT=\"JSON\")"}`)
+	p.create("/rules", `{"id": "r1", "sql": "SELECT Spectrum, meta(topic) AS t FROM all", "actions": [{"file": {"path": "`+out+`", "fileType": "lines", "sendSingle": true}}]}`)
+	send := func(temperature string) (int, string) {
+		return p.send("POST", "/api/v3/trigger", `{"apiVersion":"v3","requestId":"6f1c1f1e-8f0e-4e3a-9d1e-0d3c5a1b2c3a","event":{"apiVersion":"v3","id":"6f1c1f1e-8f0e-4e3a-9d1e-0d3c5a1b2c3d",
+			"deviceName":"oven-1","profileName":"oven","sourceName":"all","origin":1700000000000000000,"readings":[
+			{"id":"6f1c1f1e-8f0e-4e3a-9d1e-0d3c5a1b2c3e","origin":1700000000000000000,"deviceName":"oven-1","profileName":"oven","resourceName":"Temperature","valueType":"Float64","value":"`+temperature+`"},
+			{"id":"6f1c1f1e-8f0e-4e3a-9d1e-0d3c5a1b2c3f","origin":1700000000000000000,"deviceName":"oven-1","profileName":"oven","resourceName":"Spectrum","valueType":"Int32Array","value":"[7, 8, 9]"}]}}`)
+	}
+	if code, body := send("2.0e+01"); code != http.StatusOK || body != "" {
+		t.Errorf("a cold event is answered %d %s", code, body)
+	}
+	code, body := send("4.0e+01")
+	for _, want := range []string{`"resourceName":"Double"`, `"value":"8e+01"`, `"resourceName":"second"`, `"value":"8"`, `"deviceName":"oven-1"`} {
+		if code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("a hot event is answered %d %s without %s", code, body, want)
+		}
+	}
+	p.until("both events reach the stream", func() bool {
+		b, _ := os.ReadFile(out)
+		return strings.Count(string(b), `"Spectrum":[7,8,9]`) == 2
+	})
+	p.terminate()
 }
