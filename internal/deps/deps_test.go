@@ -31,8 +31,11 @@ const house = `
 	sqlfn < internal/kv;
 	sqlfn < internal/conn;
 	sqlfn < internal/plugin;
+	sqlfn < internal/topic;
+	internal/dataserver;
 	sqlfn < internal/sqltest;
 	sqlfn, internal/conn, internal/kv < sources, sinks, devicemodel;
+	internal/topic, internal/dataserver < sources, sinks;
 	sqlfn < appservice/config;
 	sources, sinks, devicemodel, internal/kv, internal/plugin < appservice/catalog;
 	appservice/catalog, internal/conn < appservice/rules;
