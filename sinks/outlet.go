@@ -23,6 +23,7 @@ type OutletConfig struct {
 	DataDir string
 	Log     *slog.Logger
 	Clock   clock.Clock
+	Sink    Sink // nil: a new one of the driver Name
 
 	// Queue makes what stands between the rule and the sink; nil: memory.
 	Queue func(rows int) (Queue, error)
@@ -88,9 +89,12 @@ type Step struct {
 // NewOutlet checks the properties of an action and makes its outlet. Nothing is
 // connected before Start.
 func NewOutlet(cfg OutletConfig) (*Outlet, error) {
-	d, err := Lookup(cfg.Name)
-	if err != nil {
-		return nil, err
+	if cfg.Sink == nil {
+		d, err := Lookup(cfg.Name)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Sink = d.New()
 	}
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Wall
@@ -99,9 +103,10 @@ func NewOutlet(cfg OutletConfig) (*Outlet, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	o := &Outlet{
-		cfg: cfg, log: cfg.Log.With("sink", cfg.Name), sink: d.New(), link: exec.NewLink(cfg.Clock),
+		cfg: cfg, log: cfg.Log.With("sink", cfg.Name), sink: cfg.Sink, link: exec.NewLink(cfg.Clock),
 		closing: make(chan struct{}), finished: make(chan struct{}),
 	}
+	var err error
 	if o.prop, err = bind(cfg.Name, o.sink, cfg.Props); err != nil {
 		return nil, err
 	}
