@@ -5,6 +5,7 @@ package sinks
 // then delivers the failed ones, and what is behind them, one by one: order is
 // kept. False when the outlet is given up.
 func (o *Outlet) deliverAsync(end bool) bool {
+	handed := false
 	for {
 		o.mu.Lock()
 		i, n, broken := o.sent, len(o.open), o.broken
@@ -15,6 +16,10 @@ func (o *Outlet) deliverAsync(end bool) bool {
 		if !o.hand(i) {
 			return false
 		}
+		handed = true
+	}
+	if handed && o.flusher != nil { // no further one is at hand; errors are told to those they concern
+		_ = o.guard(func() error { return o.flusher.Flush(o.ctx) })
 	}
 	for {
 		o.mu.Lock()
