@@ -66,7 +66,9 @@ func (s *sdkSide) serve(ctx context.Context, svc interfaces.ApplicationService) 
 	go func() {
 		select {
 		case <-ctx.Done():
-			svc.Stop()
+			if context.Cause(ctx) != errSignal { // signals it hears itself
+				svc.Stop()
+			}
 		case <-stopped:
 		}
 	}()

@@ -11,6 +11,7 @@ package appservice
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -124,10 +125,9 @@ func (s *service) run(cfg *config.Config) error {
 	select {
 	case sig := <-signals:
 		s.log.Info("stopping", "signal", sig.String())
+		cancel(errSignal)
 	case <-ctx.Done():
 	}
-	cause := context.Cause(ctx)
-	cancel(nil)
 	go func() { // again: at once
 		<-signals
 		os.Exit(1)
@@ -135,8 +135,15 @@ func (s *service) run(cfg *config.Config) error {
 	force := s.forceExit()
 	s.stop()
 	force()
-	return cause
+	if cause := context.Cause(ctx); cause != errSignal && cause != context.Canceled {
+		return cause
+	}
+	return nil
 }
+
+// errSignal is why the service ends when it was told so from outside; the SDK
+// has heard it too.
+var errSignal = errors.New("signal")
 
 // start opens ports and data, and then lets the SDK come up by itself.
 func (s *service) start(ctx context.Context) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"debug/buildinfo"
 	"fmt"
 	"io"
 	"net"
@@ -415,4 +416,84 @@ func TestUnderTheSDKsHTTPTriggerThePipelineAnswersAndStreamsSeeTheEvent(t *testi
 		return strings.Count(string(b), `"Spectrum":[7,8,9]`) == 2
 	})
 	p.terminate()
+}
+
+func TestEveryModuleInTheProgramIsAttributed(t *testing.T) {
+	info, err := buildinfo.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("../../Attribution.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range info.Deps {
+		if !strings.Contains(string(text), "\n"+m.Path+" (") {
+			t.Errorf("Attribution.txt lacks %s", m.Path)
+		}
+	}
+}
+
+func TestTheDemonstrationShowsResultsOfBothRules(t *testing.T) {
+	p := start(t, options{env: []string{"SLUICE_DEMO=true", fmt.Sprintf("SLUICE_DEMOPORT=%d", freePort(t))}})
+	p.until("both rules print results and the commands to try", func() bool {
+		said := p.log.String()
+		return strings.Contains(said, `  hot      {"Temperature":`) && strings.Contains(said, `  peaks    {"device":`) &&
+			strings.Contains(said, "curl http://127.0.0.1:"+strconv.Itoa(p.restPort)+"/rules/hot/status")
+	})
+	if said := p.log.String(); strings.Contains(said, "level=INFO") {
+		t.Errorf("log lines among the results:\n%s", said)
+	}
+	p.terminate()
+	again := start(t, options{data: p.data, env: []string{"SLUICE_DEMO=true", fmt.Sprintf("SLUICE_DEMOPORT=%d", freePort(t))}})
+	again.until("it starts on the data of the first time, on another port", func() bool { return strings.Contains(again.log.String(), `  hot      {"Temperature":`) })
+	again.terminate()
+}
+
+func TestATakenPortOfTheDemonstrationIsNamed(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	said := start(t, options{env: []string{"SLUICE_DEMO=true", fmt.Sprintf("SLUICE_DEMOPORT=%d", port)}}).fails()
+	if !strings.Contains(said, fmt.Sprintf("port %d is taken", port)) || !strings.Contains(said, "set SLUICE_DEMOPORT") {
+		t.Errorf("got %q", said)
+	}
+}
+
+func TestAMountedConfigurationIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	mount := func(level string) {
+		if err := os.WriteFile(filepath.Join(dir, "sluice.yaml"), []byte("Writable: {LogLevel: "+level+"}"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount("INFO")
+	p := start(t, options{env: []string{"SLUICE_CONFIGMAP=" + dir}})
+	p.ready()
+	mount("DEBUG")
+	p.until("the level follows", func() bool { return strings.Contains(p.log.String(), "key=Writable.LogLevel") })
+	mount("LOUD")
+	p.until("a wrong value is refused", func() bool { return strings.Contains(p.log.String(), "the changed configuration is not used") })
+	p.terminate()
+}
+
+func TestWhatIsChangedOverRESTHoldsAfterARestart(t *testing.T) {
+	p := start(t, options{})
+	p.ready()
+	if code, body := p.send("PATCH", "/configs", `{"logLevel": "warning", "timezone": "UTC"}`); code != http.StatusNoContent {
+		t.Fatalf("PATCH /configs: %d %s", code, body)
+	}
+	if code, body := p.send("PATCH", "/configs", `{"logLevel": "loud"}`); code != http.StatusBadRequest || !strings.Contains(body, "LogLevel") {
+		t.Errorf("a wrong level is answered %d %s", code, body)
+	}
+	p.terminate()
+	again := start(t, options{data: p.data})
+	again.ready()
+	if said := again.log.String(); !strings.Contains(said, `key=Sluice.Timezone origin="PATCH /configs"`) && strings.Contains(said, "REST API is ready") {
+		t.Errorf("the change is forgotten: %s", said)
+	}
+	again.terminate()
 }
