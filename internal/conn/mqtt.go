@@ -26,9 +26,15 @@ import (
 	"time"
 )
 
-// ErrDown is what publishing returns while the connection is away. Trying
-// again later makes sense.
-var ErrDown = errors.New("not connected")
+// ErrDown is what publishing returns while the connection is away.
+var ErrDown error = errDown{}
+
+type errDown struct{}
+
+func (errDown) Error() string { return "not connected" }
+
+// Retryable tells sinks that a later attempt may succeed.
+func (errDown) Retryable() bool { return true }
 
 // MQTTConfig says which broker to talk to and as whom.
 type MQTTConfig struct {

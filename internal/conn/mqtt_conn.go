@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // The types of MQTT packets.
@@ -24,6 +26,7 @@ const (
 const (
 	readBuffer = 64 << 10
 	trustAlloc = 1 << 20 // a longer packet is read piece by piece, its length may be a lie
+	lastWords  = 100 * time.Millisecond
 )
 
 var (
@@ -60,6 +63,8 @@ type mqttConn struct {
 	idle  bool          // the reader waits for the network; guarded by out.mu
 	ready chan struct{} // there is something to flush
 
+	writeErr atomic.Pointer[error]
+
 	once sync.Once
 	dead chan struct{} // closed when the connection is over, then err says why
 	err  error
@@ -69,7 +74,7 @@ type mqttConn struct {
 func newMQTTConn(raw net.Conn, link *mqttLink) *mqttConn {
 	c := &mqttConn{Conn: raw, link: link, control: make(chan []byte, 4), dead: make(chan struct{}), read: make(chan struct{})}
 	c.in = bufio.NewReaderSize(raw, readBuffer)
-	c.out.conn, c.out.fail = raw, c.fail
+	c.out.conn, c.out.fail = raw, c.failWrite
 	c.ready = make(chan struct{}, 1)
 	c.heard.Store(true)
 	go c.receive()
@@ -86,13 +91,34 @@ func (c *mqttConn) fail(err error) {
 	})
 }
 
+// failWrite ends a connection that cannot be written to. What the broker said
+// before it hung up, such as a TLS alert, tells more than the failed write: the
+// reader has a moment to find it.
+func (c *mqttConn) failWrite(err error) {
+	c.writeErr.CompareAndSwap(nil, &err)
+	_ = c.Conn.SetReadDeadline(time.Now().Add(lastWords))
+}
+
+// failRead ends a connection that cannot be read from.
+func (c *mqttConn) failRead(err error) {
+	if w := c.writeErr.Load(); w != nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		err = *w
+	}
+	c.fail(err)
+	c.out.stop(c.err)
+}
+
 // Read gives paho the packets that are for it.
 func (c *mqttConn) Read(p []byte) (int, error) {
 	if len(c.rest) == 0 {
 		select {
 		case c.rest = <-c.control:
 		case <-c.dead:
-			return 0, c.err
+			select {
+			case c.rest = <-c.control: // came before the end
+			default:
+				return 0, c.err
+			}
 		}
 	}
 	n := copy(p, c.rest)
@@ -106,15 +132,26 @@ func (c *mqttConn) Write(p []byte) (int, error) {
 		c.fail(errNoPong)
 		return 0, errNoPong
 	}
-	if err := c.out.put(p); err != nil {
+	err := c.out.put(p)
+	if err == nil {
+		err = c.out.flush()
+	}
+	if err == nil {
+		return len(p), nil
+	}
+	select {
+	case <-c.dead:
+		return 0, c.err // tells more
+	case <-time.After(2 * lastWords):
 		return 0, err
 	}
-	return len(p), c.out.flush()
 }
 
 // Close implements net.Conn.
 func (c *mqttConn) Close() error {
-	c.fail(net.ErrClosed)
+	if c.writeErr.Load() == nil { // else the reader is about to end it
+		c.fail(net.ErrClosed)
+	}
 	return nil
 }
 
@@ -141,8 +178,7 @@ func (c *mqttConn) receive() {
 			err = c.packet(first)
 		}
 		if err != nil {
-			c.fail(err)
-			c.out.stop(c.err)
+			c.failRead(err)
 			return
 		}
 		c.pace.packets++
@@ -157,9 +193,7 @@ func (c *mqttConn) begin() (byte, error) {
 	}
 	c.pace.pause()
 	c.setIdle(true)
-	if err := c.out.flush(); err != nil {
-		return 0, err
-	}
+	_ = c.out.flush() // if it cannot write, reading tells why
 	b, err := c.in.ReadByte()
 	c.setIdle(false)
 	c.pace.woke()

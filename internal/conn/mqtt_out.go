@@ -5,9 +5,13 @@ import (
 	"sync"
 )
 
-// flightWindow is how many messages at qos 1 and 2 may be under way on one
-// connection.
-const flightWindow = 1024
+// How many messages may be under way on one connection. At qos 2 brokers have
+// to remember each of them and end the connection when it is too many:
+// mosquitto from 21 on, EMQX from 101 on.
+const (
+	flightWindow     = 1024
+	flightWindowQoS2 = 16
+)
 
 // flight is a message on its way to the broker.
 type flight struct {
@@ -26,14 +30,15 @@ type flights struct {
 	conn       *mqttConn // nil: none
 	down       error     // why there is none
 	ring       [flightWindow]flight
-	head, tail uint64 // sequence numbers; ring[seq%flightWindow]
-	slots      chan struct{}
+	head, tail uint64           // sequence numbers; ring[seq%flightWindow]
+	slots      [3]chan struct{} // by qos; a message holds one of each up to its own
 	drains     []drain
 	tried      chan struct{} // closed when the first attempt to connect has ended
 }
 
 func (o *flights) init() {
-	o.slots, o.tried, o.down = make(chan struct{}, flightWindow), make(chan struct{}), ErrDown
+	o.slots[1], o.slots[2] = make(chan struct{}, flightWindow), make(chan struct{}, flightWindowQoS2)
+	o.tried, o.down = make(chan struct{}), ErrDown
 }
 
 // current is the connection, or why there is none. The first attempt to
@@ -67,7 +72,7 @@ func (o *flights) send(ctx context.Context, f flight) (*mqttConn, error) {
 	if f.qos == 0 {
 		return o.sendOnce(ctx, &f)
 	}
-	if err := o.slot(ctx); err != nil {
+	if err := o.slot(ctx, f.qos); err != nil {
 		return nil, err
 	}
 	o.mu.Lock()
@@ -75,7 +80,7 @@ func (o *flights) send(ctx context.Context, f flight) (*mqttConn, error) {
 	if c == nil {
 		err := o.down
 		o.mu.Unlock()
-		<-o.slots
+		o.free(f.qos)
 		return nil, err
 	}
 	seq := o.tail
@@ -106,22 +111,32 @@ func (c *mqttConn) unlessFull(full bool) *mqttConn {
 }
 
 // slot waits until one more message may be under way.
-func (o *flights) slot(ctx context.Context) error {
+func (o *flights) slot(ctx context.Context, qos byte) error {
 	c, err := o.current(ctx)
 	if err != nil {
 		return err
 	}
-	select {
-	case o.slots <- struct{}{}:
-		return nil
-	default:
+	for q := byte(1); q <= qos; q++ {
+		select {
+		case o.slots[q] <- struct{}{}:
+			continue
+		default:
+		}
+		_ = c.out.flush()
+		select {
+		case o.slots[q] <- struct{}{}:
+		case <-ctx.Done():
+			o.free(q - 1)
+			return ctx.Err()
+		}
 	}
-	_ = c.out.flush()
-	select {
-	case o.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	return nil
+}
+
+// free gives back the slots of a message.
+func (o *flights) free(qos byte) {
+	for q := byte(1); q <= qos; q++ {
+		<-o.slots[q]
 	}
 }
 
@@ -167,11 +182,11 @@ func (o *flights) acked(id uint16) {
 	}
 	for o.head < o.tail && o.ring[o.head%flightWindow].landed {
 		f := &o.ring[o.head%flightWindow]
-		done := f.done
+		done, qos := f.done, f.qos
 		*f = flight{}
 		o.head++
 		o.mu.Unlock()
-		<-o.slots
+		o.free(qos)
 		if done != nil {
 			done(nil)
 		}
@@ -189,11 +204,10 @@ type drain struct {
 	done chan struct{}
 }
 
-// drained waits until the messages under way now have landed.
+// drained waits until the messages under way now have landed, if need be on a
+// later connection.
 func (o *flights) drained(ctx context.Context) error {
-	if err := o.flush(); err != nil {
-		return err
-	}
+	_ = o.flush()
 	o.mu.Lock()
 	if o.head == o.tail {
 		o.mu.Unlock()
@@ -233,8 +247,8 @@ func (o *flights) close(err error) {
 		if f.done != nil && !f.landed {
 			dones = append(dones, f.done)
 		}
+		o.free(f.qos)
 		*f = flight{}
-		<-o.slots
 	}
 	o.tellDrained()
 	o.mu.Unlock()
