@@ -49,7 +49,7 @@ func families() []family {
 		{"messages_processed_total", "Rows processed.", counter, false, func(n *rules.Node) int64 { return n.Stats.In.Load() }},
 		{"exceptions_total", "Rows or messages that failed.", counter, false, func(n *rules.Node) int64 { return n.Stats.Errors.Load() }},
 		{"process_latency_us", "Microseconds the last timed call took.", gauge, false, func(n *rules.Node) int64 { return n.Stats.LatencyUS.Load() }},
-		{"buffer_length", "Rows waiting.", gauge, false, func(n *rules.Node) int64 { return n.Stats.Buffered.Load() }},
+		{"buffer_length", "Rows waiting.", gauge, false, (*rules.Node).Buffered},
 		{"connection_status", "1 connected, 0 connecting, -1 lost.", gauge, true, func(n *rules.Node) int64 { return int64(n.Link().Status) }},
 	}
 }

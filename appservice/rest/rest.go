@@ -53,6 +53,7 @@ type server struct {
 	tasks   tasks
 
 	attempts attempts
+	trials   trials
 }
 
 // New returns the API as an http.Handler.
@@ -77,6 +78,7 @@ func New(cfg Config) *echo.Echo {
 	s.routeConfKeys(guarded)
 	s.routeConnections(guarded)
 	s.routeQuery(guarded)
+	s.routeTrials(open, guarded)
 	s.routeUnsupported(guarded)
 	s.routeOthers(open, guarded)
 	return e

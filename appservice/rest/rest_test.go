@@ -28,13 +28,17 @@ import (
 type service struct {
 	*httptest.Server
 	rules *rules.Set
-	clock *clock.Virtual
 }
 
+// newService makes a service whose clock stands still.
 func newService(t *testing.T, change ...func(*Config)) *service {
 	t.Helper()
+	return newServiceAt(t, clock.NewVirtual(time.UnixMilli(1_700_000_000_000)), change...)
+}
+
+func newServiceAt(t *testing.T, now clock.Clock, change ...func(*Config)) *service {
+	t.Helper()
 	db, log := kv.NewMemory(), slog.New(slog.DiscardHandler)
-	now := clock.NewVirtual(time.UnixMilli(1_700_000_000_000))
 	cat, err := catalog.Open(catalog.Config{DB: db, Log: log})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +48,7 @@ func newService(t *testing.T, change ...func(*Config)) *service {
 	for _, f := range change {
 		f(&cfg)
 	}
-	s := &service{httptest.NewServer(New(cfg)), set, now}
+	s := &service{httptest.NewServer(New(cfg)), set}
 	t.Cleanup(func() {
 		if err := set.Close(context.Background()); err != nil {
 			t.Error(err)

@@ -198,8 +198,12 @@ func (s *Set) runOnce(ctx context.Context, e *entry, r *run, until time.Time, se
 	r.stopAt = stopTime(s.cfg.Clock.Now(), until, &r.rule.Options)
 	e.began(r, s.cfg.Clock.Now())
 	settled()
+	r.log.Info("rule started")
 	err = r.loop(ctx)
 	r.finish(err)
+	if isEnd(err) {
+		r.log.Info("rule stopped", "reason", err)
+	}
 	return err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/edgesluice/sluice/appservice/catalog"
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sqlfn"
+	"github.com/edgesluice/sluice/sqlfn/ast"
 	"github.com/edgesluice/sluice/sqlfn/clock"
 )
 
@@ -46,6 +47,7 @@ func (f *feed) close(ctx context.Context) {
 type hubs struct {
 	catalog *catalog.Catalog
 	dataDir string
+	loc     *time.Location
 	clock   clock.Clock
 	log     *slog.Logger
 
@@ -60,48 +62,46 @@ type sharedHub struct {
 
 // check tells whether the source of a stream could be opened.
 func (h *hubs) check(name string) error {
-	_, err := h.open(name, nil)
+	spec, err := h.catalog.Source(name)
+	if err != nil {
+		return err
+	}
+	_, err = h.open(spec, nil)
 	return err
 }
 
 // open makes the hub of a stream.
-func (h *hubs) open(name string, resume []byte) (*sources.Hub, error) {
-	spec, err := h.catalog.Source(name)
-	if err != nil {
-		return nil, err
-	}
-	return h.openSpec(spec, resume)
-}
-
-func (h *hubs) openSpec(spec *catalog.Source, resume []byte) (*sources.Hub, error) {
+func (h *hubs) open(spec *catalog.Source, resume []byte) (*sources.Hub, error) {
 	src, common, err := sources.Open(spec.DriverName(), spec.Props)
 	if err != nil {
 		return nil, fmt.Errorf("stream %q: %w", spec.Name, err)
 	}
-	o := &spec.Options
+	return sources.NewHub(h.config(spec.Definition, src, common, resume))
+}
+
+func (h *hubs) config(d *catalog.Definition, src sources.Source, common sources.Common, resume []byte) sources.HubConfig {
+	o := &d.Options
 	cfg := sources.HubConfig{
-		Stream: spec.Name, Datasource: o.Datasource, Source: src, Shared: spec.Shared(), Common: common,
-		Format: spec.Format(), Delimiter: o.Delimiter, SchemaID: o.SchemaID, Strict: spec.Strict(),
+		Stream: d.Name, Datasource: o.Datasource, Source: src, Shared: d.Shared(), Common: common,
+		Format: d.Format(), Delimiter: o.Delimiter, SchemaID: o.SchemaID, Strict: d.Strict(),
+		TimestampFormat: o.TimestampFormat, Loc: h.loc,
 		Resume: resume, DataDir: h.dataDir, Log: h.log, Clock: h.clock,
 	}
-	if len(spec.Cols) > 0 {
-		cfg.Declared = spec.Declared()
+	if len(d.Cols) > 0 {
+		cfg.Declared = d.Declared()
 	}
-	return sources.NewHub(cfg)
+	return cfg
 }
 
 // attach opens, or finds, the hub of a stream and ties the run's inbox to it.
 // The hub is read after start was called.
-func (h *hubs) attach(in *sources.Inbox, number int, input sqlfn.Input, o *Options, resume []byte) (f *feed, start func(), err error) {
-	spec, err := h.catalog.Source(input.Stream)
+func (h *hubs) attach(r *run, number int, input sqlfn.Input, resume []byte) (f *feed, start func(), err error) {
+	hub, gone, err := h.hubFor(input.Stream, r.mocks[input.Stream], resume)
 	if err != nil {
 		return nil, nil, err
 	}
-	hub, gone, err := h.hubFor(spec, resume)
-	if err != nil {
-		return nil, nil, err
-	}
-	tap, err := hub.Attach(in, number, sources.Want{
+	o := &r.rule.Options
+	tap, err := hub.Attach(r.in, number, sources.Want{
 		Schema: input.Want, Meta: input.Meta, Errors: true, Lossless: o.QoS > 0 || o.Block,
 	})
 	if err != nil {
@@ -113,21 +113,34 @@ func (h *hubs) attach(in *sources.Inbox, number int, input sqlfn.Input, o *Optio
 	return &feed{name: input.Stream, table: input.Table, tap: tap, hub: hub, gone: gone, offset: resume}, hub.Start, nil
 }
 
-// hubFor returns the hub to attach to and the function that lets go of it.
-func (h *hubs) hubFor(spec *catalog.Source, resume []byte) (*sources.Hub, func(context.Context), error) {
-	if !spec.Shared() {
-		hub, err := h.openSpec(spec, resume)
-		if err != nil {
-			return nil, nil, err
+// hubFor returns the hub to attach to and the function that lets go of it. src
+// is a source in place of the stream's own, or nil.
+func (h *hubs) hubFor(stream string, src sources.Source, resume []byte) (*sources.Hub, func(context.Context), error) {
+	own := func(hub *sources.Hub, err error) (*sources.Hub, func(context.Context), error) {
+		return hub, func(ctx context.Context) { h.stop(ctx, hub) }, err
+	}
+	if src != nil {
+		d, ok := h.catalog.Lookup(stream)
+		if !ok {
+			d = &catalog.Definition{Create: &ast.Create{Name: stream}}
 		}
-		return hub, func(ctx context.Context) { h.stop(ctx, hub) }, nil
+		cfg := h.config(d, src, sources.Common{}, nil)
+		cfg.Shared, cfg.Format = false, "json"
+		return own(sources.NewHub(cfg))
+	}
+	spec, err := h.catalog.Source(stream)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !spec.Shared() {
+		return own(h.open(spec, resume))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	key := spec.Text
 	s := h.shared[key]
 	if s == nil {
-		hub, err := h.openSpec(spec, resume)
+		hub, err := h.open(spec, resume)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -22,19 +22,25 @@ func (s *Set) compileRule(r *Rule) (Pipeline, error) {
 
 // prepare compiles a rule and checks everything that can be checked without
 // connecting: SQL, properties of sources, properties of sinks.
-func (s *Set) prepare(r *Rule) (*run, error) {
+func (s *Set) prepare(r *Rule) (*run, error) { return s.prepareWith(r, nil) }
+
+// prepareWith is prepare with sources of its own for some streams.
+func (s *Set) prepareWith(r *Rule, mocks map[string]sources.Source) (*run, error) {
 	pipe, err := s.compileRule(r)
 	if err != nil {
 		return nil, err
 	}
 	p := &run{
 		rule: r, pipe: pipe, clock: s.cfg.Clock, log: s.cfg.Log.With("rule", r.ID),
-		in: sources.NewInbox(r.Options.BufferLength), plan: s.fingerprint(r),
+		in: sources.NewInbox(r.Options.BufferLength), plan: s.fingerprint(r), mocks: mocks,
 	}
 	if r.Options.QoS > 0 {
 		p.store = s.cfg.Checkpoints
 	}
 	for _, in := range pipe.Inputs() {
+		if mocks[in.Stream] != nil {
+			continue
+		}
 		if err := s.hubs.check(in.Stream); err != nil {
 			return nil, err
 		}
@@ -70,7 +76,7 @@ func (s *Set) open(ctx context.Context, r *run) error {
 	}
 	var starts []func()
 	for i, in := range r.pipe.Inputs() {
-		f, start, err := s.hubs.attach(r.in, i, in, &r.rule.Options, offsets[in.Stream])
+		f, start, err := s.hubs.attach(r, i, in, offsets[in.Stream])
 		if err != nil {
 			return err
 		}

@@ -47,6 +47,7 @@ type run struct {
 	in    *sources.Inbox
 	feeds []*feed // by input
 	outs  []outlet
+	mocks map[string]sources.Source // in place of streams' own, in trials
 
 	clock clock.Clock
 	log   *slog.Logger
@@ -308,8 +309,12 @@ func (r *run) nodes() []Node {
 	for _, f := range r.feeds {
 		ns = append(ns, f.node())
 	}
-	for _, s := range r.pipe.Stages() {
-		ns = append(ns, Node{Kind: "op", Name: s.Name, Stats: s.Stats})
+	for i, s := range r.pipe.Stages() {
+		n := Node{Kind: "op", Name: s.Name, Stats: s.Stats}
+		if i == 0 {
+			n.Waiting = r.in.Len
+		}
+		ns = append(ns, n)
 	}
 	for _, o := range r.outs {
 		ns = append(ns, o.nodes()...)

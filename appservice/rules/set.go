@@ -75,7 +75,10 @@ func New(cfg Config) *Set {
 	return &Set{
 		cfg:     cfg,
 		entries: map[string]*entry{},
-		hubs:    &hubs{catalog: cfg.Catalog, dataDir: cfg.DataDir, clock: cfg.Clock, log: cfg.Log, shared: map[string]*sharedHub{}},
+		hubs: &hubs{
+			catalog: cfg.Catalog, dataDir: cfg.DataDir, loc: cfg.Location, clock: cfg.Clock, log: cfg.Log,
+			shared: map[string]*sharedHub{},
+		},
 	}
 }
 

@@ -38,6 +38,8 @@ type Node struct {
 	Stats *exec.Stats
 	Link  func() exec.LinkState // of sources and sinks
 	Extra func() []Metric
+	// Waiting counts rows in front of the node, beside those it holds itself.
+	Waiting func() int
 	// Action is set on what stands between the operators and a sink, and on the
 	// sink: they are a branch of their own.
 	Action string
@@ -48,6 +50,15 @@ func (n *Node) Prefix() string { return n.ID() + "_0_" }
 
 // ID is the name of the node in a topology: op_2_filter.
 func (n *Node) ID() string { return n.Kind + "_" + n.Name }
+
+// Buffered is the number of rows that wait in front of the node or in it.
+func (n *Node) Buffered() int64 {
+	b := n.Stats.Buffered.Load()
+	if n.Waiting != nil {
+		b += int64(n.Waiting())
+	}
+	return b
+}
 
 // Metric is one named figure of a node: an int64 or a string.
 type Metric struct {
@@ -67,7 +78,7 @@ func (n *Node) Metrics() []Metric {
 		{"records_out_total", s.Out.Load()},
 		{"messages_processed_total", s.In.Load()},
 		{"process_latency_us", s.LatencyUS.Load()},
-		{"buffer_length", s.Buffered.Load()},
+		{"buffer_length", n.Buffered()},
 		{"last_invocation", s.LastInvocation.Load()},
 		{"exceptions_total", s.Errors.Load()},
 		{"last_exception", last.Text},
