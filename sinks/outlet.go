@@ -51,6 +51,7 @@ type Outlet struct {
 	flusher Flusher     // nil if the sink does not buffer
 	prop    *properties
 	queue   Queue
+	limit   int // rows the queue holds
 	link    *exec.Link
 
 	discards bool
@@ -149,8 +150,18 @@ func (o *Outlet) prepare() error {
 	if newQueue == nil {
 		newQueue = func(rows int) (Queue, error) { return NewMemoryQueue(rows), nil }
 	}
-	o.queue, err = newQueue(max(p.bufferLength, p.batchSize))
+	o.limit = max(p.bufferLength, p.batchSize)
+	o.queue, err = newQueue(o.limit)
 	return err
+}
+
+// Roomy tells whether a few rows can be sent without a wait.
+func (o *Outlet) Roomy() bool {
+	if o.discards {
+		return true
+	}
+	_, rows := o.queue.Len()
+	return rows < o.limit/2
 }
 
 // Stats counts what the sink was given: In are messages handed to the driver,

@@ -87,6 +87,9 @@ type Hub struct {
 	mapped  mapping    // for messages that come as rows
 	sampled sampler
 
+	throttle throttle
+	direct   bool // the message at hand may be run in this goroutine
+
 	failFunc func(error) // h.fail, made once
 }
 

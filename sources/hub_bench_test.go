@@ -84,6 +84,33 @@ func BenchmarkLoneMessagePerRule(b *testing.B) {
 	}
 }
 
+// The same when the hub runs the rules itself.
+func BenchmarkLoneMessageDirectPerRule(b *testing.B) {
+	for _, n := range []int{1, 30, 300} {
+		b.Run(fmt.Sprint(n, "rules"), func(b *testing.B) {
+			h := benchHub(b)
+			rows := 0
+			for range n {
+				in := NewInbox(1024)
+				if _, err := h.Attach(in, 0, Want{Schema: cols("x", "y")}); err != nil {
+					b.Fatal(err)
+				}
+				in.Direct(func(d *Delivery) bool { rows += len(d.Batch.Rows); d.Done(nil); return true })
+			}
+			m := oneRow()
+			b.ReportAllocs()
+			defer reportCPU(b)()
+			for i := 0; i < b.N; i += n {
+				h.throttle = throttle{} // never too busy
+				h.deliver(m)
+			}
+			if rows < b.N {
+				b.Fatalf("%d rows of %d", rows, b.N)
+			}
+		})
+	}
+}
+
 // Messages of one row as fast as one rule takes them.
 func BenchmarkStreamOfSingles(b *testing.B) {
 	h := benchHub(b)

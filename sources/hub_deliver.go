@@ -30,9 +30,10 @@ func (h *Hub) deliver(m Message) error {
 		}
 		return err
 	}
+	arrived := h.cfg.Clock.Now()
 	now := m.TS
 	if now == 0 {
-		now = clock.MS(h.cfg.Clock.Now())
+		now = clock.MS(arrived)
 	}
 	h.rows, h.bad, h.now = h.rows[:0], 0, now
 	h.decode(p, &m)
@@ -43,7 +44,11 @@ func (h *Hub) deliver(m Message) error {
 	h.stats.In.Add(read)
 	h.stats.Out.Add(int64(len(h.rows)))
 	h.stats.LastInvocation.Store(now)
+	h.direct = len(h.rows) <= copyRows && h.throttle.open(arrived)
 	err = h.spread(p, &m)
+	if h.direct {
+		h.throttle.spent(arrived, h.cfg.Clock.Now())
+	}
 	if err == nil && m.Offset != nil {
 		h.offset = m.Offset
 	}
@@ -132,7 +137,9 @@ func (h *Hub) offer(p *plan, pc *parcel) error {
 	n := int64(len(pc.batch.Rows))
 	h.late = h.late[:0]
 	for _, t := range p.taps {
-		if ok, _ := t.in.put(t, pc, false); ok {
+		if h.direct && t.in.run(t, pc) {
+			t.accepted(n, h.now)
+		} else if ok, _ := t.in.put(t, pc, false); ok {
 			t.accepted(n, h.now)
 		} else {
 			h.late = append(h.late, t)

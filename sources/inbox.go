@@ -28,6 +28,9 @@ type Inbox struct {
 	ready chan struct{}
 	limit int
 
+	turn   sync.Mutex           // held while the rule is run; guards direct
+	direct func(*Delivery) bool // see Direct
+
 	mu    sync.Mutex
 	queue []Delivery    // waiting, oldest first
 	taken []Delivery    // handed out by the last Take

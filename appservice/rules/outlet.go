@@ -11,6 +11,7 @@ import (
 // outlet is where a run's results go.
 type outlet interface {
 	Start()
+	Roomy() bool // a few rows can be sent without a wait
 	// Send takes a batch; it blocks while the queue is full. done, if not nil, is
 	// called when the results cannot get lost any more.
 	Send(ctx context.Context, b row.Batch, done func(error)) error

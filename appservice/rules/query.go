@@ -115,6 +115,9 @@ func (v *viewer) SendError(_ context.Context, failure error) error {
 	return v.pass(line)
 }
 
+// Roomy implements outlet: its function may block.
+func (*viewer) Roomy() bool { return false }
+
 // Start implements outlet.
 func (v *viewer) Start() {}
 

@@ -3,9 +3,7 @@ package rules
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	"github.com/edgesluice/sluice/sources"
@@ -64,6 +62,11 @@ type run struct {
 	tick   <-chan time.Time
 	disarm func()
 
+	// Whoever runs the pipeline, this goroutine or a hub's (see direct), holds
+	// the inbox's turn; it guards all of the run.
+	verdict error // why the loop is to end
+	visits  int
+
 	settling *settling // acknowledgement of the delivery being pushed, if it asks for one
 	errors   sampler
 }
@@ -73,30 +76,47 @@ type run struct {
 func (r *run) loop(ctx context.Context) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
-			stack := debug.Stack()
-			r.log.Error("rule panicked", "panic", x, "stack", string(stack))
-			err = fmt.Errorf("panic: %v\n%s", x, stack)
+			err = r.panicked(x)
 		}
 		if r.disarm != nil {
 			r.disarm()
 		}
 	}()
+	r.in.Direct(r.direct)
+	defer r.in.Direct(nil)
+	r.in.Enter()
+	defer r.in.Leave()
 	r.ctx = ctx
 	if r.store != nil {
 		r.nextCP = r.now() + r.rule.Options.CheckpointInterval.Milliseconds()
 	}
-	for {
+	for r.verdict == nil {
 		r.arm()
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-r.in.Ready():
-		case <-r.tick:
-			r.armed, r.tick, r.disarm = 0, nil, nil
-		}
-		if err := r.step(); err != nil {
+		r.in.Leave()
+		ticked, err := r.wait(ctx)
+		r.in.Enter()
+		if err != nil {
 			return err
 		}
+		if ticked {
+			r.armed, r.tick, r.disarm = 0, nil, nil
+		}
+		if r.verdict == nil {
+			r.verdict = r.step()
+		}
+	}
+	return r.verdict
+}
+
+// wait returns when something has arrived, or is due.
+func (r *run) wait(ctx context.Context) (ticked bool, err error) {
+	select {
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	case <-r.in.Ready():
+		return false, nil
+	case <-r.tick:
+		return true, nil
 	}
 }
 
@@ -223,6 +243,21 @@ func (r *run) Fail(err error) {
 
 // arm sets the timer to the next moment at which something is due.
 func (r *run) arm() {
+	next := r.next()
+	if next == r.armed {
+		return
+	}
+	if r.disarm != nil {
+		r.disarm()
+	}
+	r.armed, r.tick, r.disarm = next, nil, nil
+	if next > 0 {
+		r.tick, r.disarm = r.clock.After(time.UnixMilli(next).Sub(r.clock.Now()))
+	}
+}
+
+// next is when something is due (ms), 0 if nothing is.
+func (r *run) next() int64 {
 	next := int64(0)
 	soonest := func(at int64) {
 		if at > 0 && (next == 0 || at < next) {
@@ -234,16 +269,7 @@ func (r *run) arm() {
 	}
 	soonest(r.nextCP)
 	soonest(r.stopAt)
-	if next == r.armed {
-		return
-	}
-	if r.disarm != nil {
-		r.disarm()
-	}
-	r.armed, r.tick, r.disarm = next, nil, nil
-	if next > 0 {
-		r.tick, r.disarm = r.clock.After(time.UnixMilli(next).Sub(r.clock.Now()))
-	}
+	return next
 }
 
 func (r *run) now() int64 { return clock.MS(r.clock.Now()) }
