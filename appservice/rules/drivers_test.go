@@ -210,7 +210,16 @@ func (s *shelf) Close() error {
 	return nil
 }
 
+// away is a sink whose far side never answers.
+type away struct{}
+
+func (away) Params(*param.Set)                          {}
+func (away) Connect(context.Context, sinks.Env) error   { return errBoom }
+func (away) Write(context.Context, sinks.Payload) error { return errBoom }
+func (away) Close() error                               { return nil }
+
 func init() {
+	sinks.Register(&sinks.Driver{Name: "away", New: func() sinks.Sink { return away{} }})
 	sources.Register(&sources.Driver{Name: "hand", New: func() sources.Source { return &hand{} }})
 	sinks.Register(&sinks.Driver{Name: "shelf", New: func() sinks.Sink { return &shelf{} }})
 }

@@ -64,6 +64,30 @@ func TestStopAndStartRememberWhetherTheRuleIsToRun(t *testing.T) {
 	}
 }
 
+func TestStoppingDoesNotWaitForASinkThatIsAway(t *testing.T) {
+	b := newBench(t, nil)
+	f := b.stream(t, "demo", "")
+	if _, err := b.Create([]byte(`{"id": "r1", "sql": "SELECT a FROM demo", "actions": [{"away": {}}]}`)); err != nil {
+		t.Fatal(err)
+	}
+	f.add(`{"a":1}`)
+	sink := func(st Status) Node { return st.Nodes[len(st.Nodes)-1] }
+	b.until(t, "r1", "waiting for its sink", func(st Status) bool {
+		n := sink(st)
+		return n.Link().Status == -1 && n.Buffered() == 1
+	})
+	stopped := make(chan error)
+	go func() { stopped <- b.Stop("r1") }()
+	select {
+	case err := <-stopped: // the clock stands still: no timeout has helped
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Fatal("the rule does not stop")
+	}
+}
+
 func TestARuleOverAFiniteSourceStopsWhenItsSinksAreClosed(t *testing.T) {
 	b := newBench(t, nil)
 	f := b.stream(t, "demo", "")

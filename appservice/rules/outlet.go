@@ -43,6 +43,17 @@ func (s *Set) newOutlet(r *Rule, a Action) (outlet, error) {
 	return &action{o, a.name()}, nil
 }
 
+// Close delivers what is queued, unless the far side is away: then waiting for
+// it would only hold up whoever stops the rule.
+func (a *action) Close(ctx context.Context) error {
+	if a.Link().Status < 0 {
+		given, giveUp := context.WithCancel(ctx)
+		giveUp()
+		ctx = given
+	}
+	return a.Outlet.Close(ctx)
+}
+
 // nodes returns the steps in front of the sink (op_mqtt_0_0_transform ...) and
 // the sink.
 func (a *action) nodes() []Node {

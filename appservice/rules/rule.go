@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -120,7 +121,7 @@ func parseActions(list []map[string]any) ([]Action, error) {
 func parseSQL(sql string) (*ast.Select, error) {
 	st, err := parse.Statement(sql)
 	if err != nil {
-		return nil, fmt.Errorf("invalid rule json: Parse SQL %s error: %w.", sql, diag.InSQL(err, sql))
+		return nil, &badSQL{sql, diag.InSQL(err, sql)}
 	}
 	sel, ok := st.(*ast.Select)
 	if !ok {
@@ -128,6 +129,23 @@ func parseSQL(sql string) (*ast.Select, error) {
 	}
 	return sel, nil
 }
+
+// badSQL is a parse error in Kuiper's words; the error inside knows the place.
+type badSQL struct {
+	sql string
+	err error
+}
+
+func (e *badSQL) Error() string {
+	msg, hint := e.err.Error(), ""
+	var d *diag.Error
+	if errors.As(e.err, &d) && d.Hint != "" {
+		msg, hint = d.Msg, " "+d.Hint
+	}
+	return "invalid rule json: Parse SQL " + e.sql + " error: " + msg + "." + hint
+}
+
+func (e *badSQL) Unwrap() error { return e.err }
 
 // Streams returns the names of the streams and tables in FROM and JOIN.
 func (r *Rule) Streams() []string {

@@ -19,7 +19,7 @@ func TestRulesAreRefusedInKuipersWords(t *testing.T) {
 		{`{"id": "bad name", "sql": "SELECT * FROM demo", "actions": [{"log": {}}]}`, "id 'bad name' contains invalid characters: only alphanumeric, hyphens and underscores are allowed"},
 		{`{"id": "r4", "sql": "SELECT * FROM demo", "actions": [{"log": {}}], "options": {"bufferLength": 0}}`, "invalid rule json: Rule r4 has invalid options: invalidBufferLength:bufferLength must be greater than 0."},
 		{`{"id": "r4", "sql": "show streams", "actions": [{"log": {}}]}`, "invalid rule json: SQL show streams is not a select statement."},
-		{`{"id": "r4", "sql": "select bad", "actions": [{"log": {}}]}`, `invalid rule json: Parse SQL select bad error: found "EOF", expected FROM.`},
+		{`{"id": "r4", "sql": "select bad", "actions": [{"log": {}}]}`, `invalid rule json: Parse SQL select bad error: found "EOF", expected FROM..`},
 		{`{"id": "r4", "graph": {"nodes": {}}, "actions": []}`, "invalid rule json: Rule r4 is a graph, which is not supported yet"},
 	} {
 		if _, err := parseRule([]byte(test.text), "", nil, time.UTC); err == nil || !strings.HasPrefix(err.Error(), test.want) {
@@ -33,6 +33,9 @@ func TestBadSQLKeepsItsPlace(t *testing.T) {
 	var d *diag.Error
 	if diag.CodeOf(err) != diag.Parse || !asDiag(err, &d) {
 		t.Fatalf("code %d of %v", diag.CodeOf(err), err)
+	}
+	if want := `invalid rule json: Parse SQL SELECT a FORM demo error: found "FORM", expected FROM.. did you mean "FROM"?`; err.Error() != want {
+		t.Errorf("got  %s\nwant %s", err, want)
 	}
 	if line, col, ok := d.Position(); !ok || line != 1 || col != 10 {
 		t.Errorf("line %d, column %d, %v: %s", line, col, ok, d.Detail())
