@@ -31,9 +31,10 @@ func (h *Hub) deliver(m Message) error {
 		return err
 	}
 	arrived := h.cfg.Clock.Now()
+	h.at = clock.MS(arrived)
 	now := m.TS
 	if now == 0 {
-		now = clock.MS(arrived)
+		now = h.at
 	}
 	h.rows, h.bad, h.now = h.rows[:0], 0, now
 	h.decode(p, &m)
@@ -107,7 +108,7 @@ func (h *Hub) spread(p *plan, m *Message) error {
 		}
 		return nil
 	}
-	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows}}
+	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows, At: h.at}}
 	if len(rows) <= copyRows {
 		pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
 		err := h.offer(p, &pc)

@@ -24,8 +24,8 @@ type adapter struct {
 	rows  []row.Row
 }
 
-func newAdapter(in *plan.Input, index int, multi bool) *adapter {
-	return &adapter{in: in, index: int32(index), multi: multi}
+func newAdapter(in *plan.Input, index int, multi bool) adapter {
+	return adapter{in: in, index: int32(index), multi: multi}
 }
 
 func (a *adapter) adapt(b row.Batch) row.Batch {

@@ -171,12 +171,11 @@ func (p *Pipeline) addWatermark() error {
 	for _, in := range p.plan.Inputs {
 		cols = append(cols, window.TimeColumn{Name: in.Stream.Timestamp, Slot: in.TS.Index, Format: in.Stream.TimestampFormat})
 	}
-	stats := &exec.Stats{}
-	w, err := window.NewWatermark(cols, p.opt.LateTolerance, p.opt.Loc, stats)
+	s := p.add("watermark", fmt.Sprintf("lateTolerance: %s", p.opt.LateTolerance), nil)
+	w, err := window.NewWatermark(cols, p.opt.LateTolerance, p.opt.Loc, &s.stats)
 	if err != nil {
 		return diag.New(diag.Plan, "option TIMESTAMP_FORMAT: %v", err)
 	}
-	p.watermark = w
-	p.addStats("watermark", fmt.Sprintf("lateTolerance: %s", p.opt.LateTolerance), w, stats)
+	p.watermark, s.op = w, w
 	return nil
 }

@@ -14,44 +14,52 @@ import (
 
 // Pipeline is a compiled query.
 type Pipeline struct {
-	plan      *plan.Plan
-	opt       Options
-	ctx       *exec.Ctx
-	adapters  []*adapter
-	stages    []*stage
+	adapters  []adapter
+	first     *stage
 	watermark *window.Watermark // nil under processing time
+	rowByRow  bool              // see plan.Plan
 	out       exec.Emitter      // of the call that is running
 	now       int64             // ms, of the call that is running
 	pushes    int
+	wakers    []exec.Waker
+
+	ctx    *exec.Ctx
+	stages []*stage
+	plan   *plan.Plan
+	opt    Options
 }
 
 // stage is an operator with its counters, and the emitter of the one before.
 type stage struct {
-	Stage
-	op   exec.Operator
-	p    *Pipeline
-	next *stage // nil: the results
-	time bool   // this call is timed
+	stats exec.Stats // in place: a rule that is run for one row waits for memory more than for anything else
+	op    exec.Operator
+	p     *Pipeline
+	next  *stage // nil: the results
+	name  string
+	info  string
 }
 
-func (p *Pipeline) add(name, info string, op exec.Operator) {
-	p.addStats(name, info, op, &exec.Stats{})
-}
-
-func (p *Pipeline) addStats(name, info string, op exec.Operator, stats *exec.Stats) {
-	name = fmt.Sprintf("%d_%s", firstStage+len(p.stages), name)
-	p.stages = append(p.stages, &stage{Stage: Stage{Name: name, Info: info, Stats: stats}, op: op, p: p})
+func (p *Pipeline) add(name, info string, op exec.Operator) *stage {
+	s := &stage{name: fmt.Sprintf("%d_%s", firstStage+len(p.stages), name), info: info, op: op, p: p}
+	p.stages = append(p.stages, s)
+	return s
 }
 
 func (p *Pipeline) link() {
-	for i, s := range p.stages[:len(p.stages)-1] {
-		s.next = p.stages[i+1]
+	for i, s := range p.stages {
+		if i > 0 {
+			p.stages[i-1].next = s
+		}
+		if w, ok := s.op.(exec.Waker); ok && p.watermark == nil {
+			p.wakers = append(p.wakers, w)
+		}
 	}
+	p.first, p.rowByRow = p.stages[0], p.plan.RowByRow
 }
 
 // Emit implements exec.Emitter: it hands a result of the stage to the next.
 func (s *stage) Emit(b row.Batch) error {
-	s.Stats.Out.Add(int64(len(b.Rows)))
+	s.stats.Out.Add(int64(len(b.Rows)))
 	if s.next != nil {
 		return s.next.push(b)
 	}
@@ -62,7 +70,7 @@ func (s *stage) Emit(b row.Batch) error {
 
 // Fail implements exec.Emitter.
 func (s *stage) Fail(err error) {
-	s.Stats.Failed(err, s.p.now)
+	s.stats.Failed(err, s.p.now)
 	s.p.out.Fail(err)
 }
 
@@ -71,14 +79,17 @@ func (s *stage) Fail(err error) {
 const timeEvery = 64
 
 func (s *stage) push(b row.Batch) error {
-	s.Stats.In.Add(int64(len(b.Rows)))
-	s.Stats.LastInvocation.Store(s.p.now)
+	s.stats.In.Add(int64(len(b.Rows)))
+	s.stats.LastInvocation.Store(s.p.now)
+	if b.Span.Set {
+		s.p.ctx.Span = b.Span
+	}
 	if s.p.pushes%timeEvery != 1 {
 		return s.op.Push(b, s)
 	}
 	begin := s.p.opt.Clock.Now()
 	err := s.op.Push(b, s)
-	s.Stats.LatencyUS.Store(max(1, s.p.opt.Clock.Now().Sub(begin).Microseconds()))
+	s.stats.LatencyUS.Store(max(1, s.p.opt.Clock.Now().Sub(begin).Microseconds()))
 	return err
 }
 
@@ -101,7 +112,7 @@ func (p *Pipeline) Explain() string { return p.plan.Explain() }
 func (p *Pipeline) Stages() []Stage {
 	ss := make([]Stage, len(p.stages))
 	for i, s := range p.stages {
-		ss[i] = s.Stage
+		ss[i] = Stage{Name: s.name, Info: s.info, Stats: &s.stats}
 	}
 	return ss
 }
@@ -109,9 +120,9 @@ func (p *Pipeline) Stages() []Stage {
 // Push takes rows of an input; their schema may have more columns than the
 // query needs, in any order. Results go to out before Push returns.
 func (p *Pipeline) Push(input int, b row.Batch, out exec.Emitter) error {
-	p.begin(out)
+	p.begin(out, b.At)
 	b = p.adapters[input].adapt(b)
-	if !p.plan.RowByRow {
+	if !p.rowByRow {
 		return p.push(b)
 	}
 	for i := range b.Rows {
@@ -125,15 +136,18 @@ func (p *Pipeline) Push(input int, b row.Batch, out exec.Emitter) error {
 }
 
 func (p *Pipeline) push(b row.Batch) error {
-	if err := p.stages[0].push(b); err != nil {
+	if err := p.first.push(b); err != nil {
 		return err
 	}
 	return p.advanceToWatermark()
 }
 
-func (p *Pipeline) begin(out exec.Emitter) {
-	p.out = out
-	p.now = clock.MS(p.opt.Clock.Now())
+// begin starts a call; at is the time if the caller knows it.
+func (p *Pipeline) begin(out exec.Emitter, at int64) {
+	if at == 0 {
+		at = clock.MS(p.opt.Clock.Now())
+	}
+	p.out, p.now = out, at
 	p.pushes++
 }
 
@@ -154,7 +168,7 @@ func (p *Pipeline) Advance(now int64, out exec.Emitter) error {
 	if p.watermark != nil {
 		return nil
 	}
-	p.begin(out)
+	p.begin(out, now)
 	return p.advance(now)
 }
 
@@ -170,14 +184,9 @@ func (p *Pipeline) advance(now int64) error {
 // NextWake returns when Advance is wanted next (ms); ok is false if time alone
 // changes nothing.
 func (p *Pipeline) NextWake() (at int64, ok bool) {
-	if p.watermark != nil {
-		return 0, false
-	}
-	for _, s := range p.stages {
-		if w, isWaker := s.op.(exec.Waker); isWaker {
-			if t, wants := w.NextWake(); wants && (!ok || t < at) {
-				at, ok = t, true
-			}
+	for _, w := range p.wakers {
+		if t, wants := w.NextWake(); wants && (!ok || t < at) {
+			at, ok = t, true
 		}
 	}
 	return at, ok
@@ -190,12 +199,12 @@ type flusher interface{ Flush(out exec.Emitter) error }
 // open windows give what they have.
 func (p *Pipeline) End(input int, out exec.Emitter) error {
 	p.adapters[input].ended = true
-	for _, a := range p.adapters {
-		if !a.ended {
+	for i := range p.adapters {
+		if !p.adapters[i].ended {
 			return nil
 		}
 	}
-	p.begin(out)
+	p.begin(out, 0)
 	for _, s := range p.stages {
 		if s.op == exec.Operator(p.watermark) {
 			if err := s.op.Advance(exec.EndOfTime, s); err != nil {
@@ -220,10 +229,10 @@ func (p *Pipeline) Save(w *state.Writer) error {
 	w.Int(p.ctx.LastHit)
 	w.Int(int64(len(p.stages)))
 	for _, s := range p.stages {
-		w.String(s.Name + " " + s.Info)
+		w.String(s.name + " " + s.info)
 		if st, ok := s.op.(state.Stateful); ok {
 			if err := st.Save(w); err != nil {
-				return fmt.Errorf("save %s: %w", s.Name, err)
+				return fmt.Errorf("save %s: %w", s.name, err)
 			}
 		}
 	}
@@ -240,15 +249,15 @@ func (p *Pipeline) Load(r *state.Reader) error {
 		r.Fail("snapshot: it is of another query (%d operators, now %d)", n, len(p.stages))
 	}
 	for _, s := range p.stages {
-		if name := r.String(); r.Err() == nil && name != s.Name+" "+s.Info {
-			r.Fail("snapshot: it is of another query (%s, now %s)", name, s.Name)
+		if name := r.String(); r.Err() == nil && name != s.name+" "+s.info {
+			r.Fail("snapshot: it is of another query (%s, now %s)", name, s.name)
 		}
 		if r.Err() != nil {
 			return r.Err()
 		}
 		if st, ok := s.op.(state.Stateful); ok {
 			if err := st.Load(r); err != nil {
-				return fmt.Errorf("load %s: %w", s.Name, err)
+				return fmt.Errorf("load %s: %w", s.name, err)
 			}
 		}
 	}

@@ -21,8 +21,13 @@ const (
 // inbox's turn. It returns false if the rule's own goroutine is to do it: a
 // sink has no room, the rule is ending, or it is too slow to hold up others.
 func (r *run) direct(d *sources.Delivery) bool {
-	if r.ctx == nil || r.verdict != nil || r.visits == neverAgain || !r.roomy() {
+	if r.ctx == nil || r.verdict != nil || r.visits == neverAgain {
 		return false
+	}
+	if r.crowded { // since the last emission
+		if r.crowded = !r.roomy(); r.crowded {
+			return false
+		}
 	}
 	r.visits++
 	if r.visits%timeVisits != 0 {

@@ -66,6 +66,7 @@ type run struct {
 	// the inbox's turn; it guards all of the run.
 	verdict error // why the loop is to end
 	visits  int
+	crowded bool // a sink may have no room for more
 
 	settling *settling // acknowledgement of the delivery being pushed, if it asks for one
 	errors   sampler
@@ -218,6 +219,7 @@ func (r *run) exhausted(input int) error {
 
 // Emit implements exec.Emitter.
 func (r *run) Emit(b row.Batch) error {
+	r.crowded = true
 	for _, o := range r.outs {
 		if err := o.Send(r.ctx, b, r.settling.hold()); err != nil {
 			return err

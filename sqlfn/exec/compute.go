@@ -54,7 +54,6 @@ func (c *Compute) Push(b row.Batch, out Emitter) error {
 	if len(b.Rows) == 0 {
 		return out.Emit(b)
 	}
-	c.ctx.Span = b.Span
 	slab := make([]value.Value, len(b.Rows)*c.width)
 	rows := c.rows[:0]
 	for i := range b.Rows {

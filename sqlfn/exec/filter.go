@@ -39,7 +39,6 @@ func (f *Filter) Push(b row.Batch, out Emitter) error {
 		}
 		return nil
 	}
-	f.ctx.Span = b.Span
 	kept := f.kept[:0]
 	for i := range b.Rows {
 		ok, err := expr.True(f.cond, f.ctx, &b.Rows[i])

@@ -261,7 +261,6 @@ func NewGroup(by *Grouping, perRow bool) *Group {
 
 // Push implements Operator.
 func (g *Group) Push(b row.Batch, out Emitter) error {
-	g.by.ctx.Span = b.Span
 	if !g.perRow {
 		return g.emit(b, b.Rows, out)
 	}

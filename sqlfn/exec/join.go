@@ -51,7 +51,6 @@ func NewJoin(n *plan.Join, layout Layout, ctx *Ctx) (*Join, error) {
 
 // Push implements Operator.
 func (j *Join) Push(b row.Batch, out Emitter) error {
-	j.ctx.Span = b.Span
 	left := of(b.Rows, 0)
 	for _, s := range j.steps {
 		var err error

@@ -40,7 +40,6 @@ type keyedRow struct {
 
 // Push implements Operator.
 func (o *Order) Push(b row.Batch, out Emitter) error {
-	o.ctx.Span = b.Span
 	sorted, err := o.sort(b.Rows)
 	if err != nil {
 		out.Fail(fmt.Errorf("run Order By error: %w", err))

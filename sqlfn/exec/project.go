@@ -49,7 +49,6 @@ func NewProject(n *plan.Project, sendNil bool, ctx *Ctx) (*Project, error) {
 
 // Push implements Operator.
 func (p *Project) Push(b row.Batch, out Emitter) error {
-	p.ctx.Span = b.Span
 	width := len(p.star) + len(p.fields)
 	slab := make([]value.Value, len(b.Rows)*width)
 	rows := p.rows[:0]

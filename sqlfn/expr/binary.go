@@ -136,20 +136,32 @@ type relation struct {
 	float func(a, b float64) bool
 }
 
+// The comparisons are shared by all rules: with many of them, what each has of
+// its own is what costs.
+var (
+	equal    = &relation{func(c int) bool { return c == 0 }, func(a, b float64) bool { return a == b }}
+	unequal  = &relation{func(c int) bool { return c != 0 }, func(a, b float64) bool { return a != b }}
+	lessThan = &relation{func(c int) bool { return c < 0 }, func(a, b float64) bool { return a < b }}
+	atMost   = &relation{func(c int) bool { return c <= 0 }, func(a, b float64) bool { return a <= b }}
+	moreThan = &relation{func(c int) bool { return c > 0 }, func(a, b float64) bool { return a > b }}
+	atLeast  = &relation{func(c int) bool { return c >= 0 }, func(a, b float64) bool { return a >= b }}
+)
+
+// comparison returns the relation of an operator, nil if it is none.
 func comparison(op ast.Op) *relation {
 	switch op {
 	case "=":
-		return &relation{func(c int) bool { return c == 0 }, func(a, b float64) bool { return a == b }}
+		return equal
 	case "!=":
-		return &relation{func(c int) bool { return c != 0 }, func(a, b float64) bool { return a != b }}
+		return unequal
 	case "<":
-		return &relation{func(c int) bool { return c < 0 }, func(a, b float64) bool { return a < b }}
+		return lessThan
 	case "<=":
-		return &relation{func(c int) bool { return c <= 0 }, func(a, b float64) bool { return a <= b }}
+		return atMost
 	case ">":
-		return &relation{func(c int) bool { return c > 0 }, func(a, b float64) bool { return a > b }}
+		return moreThan
 	case ">=":
-		return &relation{func(c int) bool { return c >= 0 }, func(a, b float64) bool { return a >= b }}
+		return atLeast
 	}
 	return nil
 }

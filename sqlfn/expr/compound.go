@@ -12,12 +12,6 @@ import (
 	"github.com/edgesluice/sluice/sqlfn/value"
 )
 
-var (
-	equal   = comparison("=")
-	atLeast = comparison(">=")
-	atMost  = comparison("<=")
-)
-
 func between(e *ast.Between) (Func, error) {
 	fs, err := CompileAll([]ast.Expr{e.X, e.Lo, e.Hi})
 	if err != nil {

@@ -82,6 +82,7 @@ type Batch struct {
 	Schema *Schema
 	Rows   []Row
 	Span   Span
+	At     int64 // when the rows were handed over, ms; 0: not noted
 }
 
 // Object returns a row as one STRUCT value: present columns and Rest merged,
