@@ -80,6 +80,7 @@ type Hub struct {
 	turn    sync.Mutex // held while a message is handed out; guards the rest
 	now     int64      // of the message at hand
 	at      int64      // when it arrived, ms
+	timed   bool       // its rows have times of their own
 	rows    []row.Row  // of the message at hand
 	into    row.Batch  // what the decoder fills
 	bad     int        // events the decoder refused

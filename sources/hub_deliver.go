@@ -58,6 +58,7 @@ func (h *Hub) deliver(m Message) error {
 
 // decode fills h.rows and counts in h.bad the events that cannot be decoded.
 func (h *Hub) decode(p *plan, m *Message) {
+	h.timed = m.TS != 0
 	if m.Batch != nil {
 		h.rows = h.mapped.appendRows(h.rows, m.Batch, p.schema)
 	} else if err := h.decodeBytes(p, m); err != nil {
@@ -67,6 +68,8 @@ func (h *Hub) decode(p *plan, m *Message) {
 		r := &h.rows[i]
 		if r.TS == 0 {
 			r.TS = h.now
+		} else {
+			h.timed = true
 		}
 		if p.meta && r.Meta == nil {
 			r.Meta = m.Meta
@@ -108,7 +111,7 @@ func (h *Hub) spread(p *plan, m *Message) error {
 		}
 		return nil
 	}
-	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows, At: h.at}}
+	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows, At: h.at, Timed: h.timed}}
 	if len(rows) <= copyRows {
 		pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
 		err := h.offer(p, &pc)

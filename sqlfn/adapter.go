@@ -15,6 +15,7 @@ type adapter struct {
 	in    *plan.Input
 	index int32
 	multi bool // several inputs: rows are tagged
+	clock bool // processing time: what counts is when a row arrived
 	ended bool
 
 	bound *row.Schema // the schema that slots is for
@@ -24,15 +25,16 @@ type adapter struct {
 	rows  []row.Row
 }
 
-func newAdapter(in *plan.Input, index int, multi bool) adapter {
-	return adapter{in: in, index: int32(index), multi: multi}
+func newAdapter(in *plan.Input, index int, multi, clock bool) adapter {
+	return adapter{in: in, index: int32(index), multi: multi, clock: clock}
 }
 
 func (a *adapter) adapt(b row.Batch) row.Batch {
 	if b.Schema != a.bound {
 		a.bind(b.Schema)
 	}
-	if a.same {
+	stamp := a.clock && b.Timed && b.At != 0
+	if a.same && !stamp {
 		return b
 	}
 	width := a.in.Base + len(a.slots)
@@ -40,6 +42,9 @@ func (a *adapter) adapt(b row.Batch) row.Batch {
 	rows := a.rows[:0]
 	for i := range b.Rows {
 		r := b.Rows[i]
+		if stamp {
+			r.TS = b.At
+		}
 		cols := slab[:width:width]
 		slab = slab[width:]
 		for k, slot := range a.slots {

@@ -34,7 +34,7 @@ func Compile(sel *ast.Select, cat Catalog, opt Options) (*Pipeline, error) {
 	start := clock.MS(opt.Clock.Now())
 	p := &Pipeline{plan: pl, opt: opt, ctx: &exec.Ctx{Rule: opt.Rule, RuleStart: start, Now: opt.Clock.Now, Loc: opt.Loc}}
 	for i, in := range pl.Inputs {
-		p.adapters = append(p.adapters, newAdapter(in, i, len(pl.Inputs) > 1))
+		p.adapters = append(p.adapters, newAdapter(in, i, len(pl.Inputs) > 1, !opt.EventTime))
 	}
 	if err := p.assemble(start); err != nil {
 		return nil, diag.InSQL(err, sel.Text)

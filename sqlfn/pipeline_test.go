@@ -193,3 +193,24 @@ func TestALongGapIsNotReportedWindowByWindow(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
+
+func TestUnderProcessingTimeTheArrivalCounts(t *testing.T) {
+	virtual := clock.NewVirtual(start.Add(500 * time.Millisecond))
+	p := compile(t, "SELECT count(*) AS n, window_end() AS w FROM demo GROUP BY TUMBLINGWINDOW(ss, 1)", sqlfn.Options{Clock: virtual})
+	b := batch(p, map[string]any{"a": 1})
+	b.Rows[0].TS = start.AddDate(1, 0, 0).UnixMilli() // a device whose clock is ahead
+	b.At, b.Timed = start.UnixMilli()+600, true
+	var out results
+	if err := p.Push(0, b, &out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.lines) > 0 {
+		t.Fatalf("a row from the future closed a window: %v", out.lines)
+	}
+	if err := p.Advance(start.UnixMilli()+1000, &out); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf(`[{"n":1,"w":%d}]`, start.UnixMilli()+1000); strings.Join(out.lines, "\n") != want {
+		t.Errorf("got %v, want %s", out.lines, want)
+	}
+}

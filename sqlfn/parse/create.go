@@ -140,10 +140,22 @@ func (p *parser) simpleType(k value.Kind) value.Type {
 	return value.Type{Kind: k}
 }
 
+// optionName finds an option by its name in any case and with or without
+// underscores: the REST API shows CONF_KEY as confKey, and clients build
+// statements from that.
+func optionName(text string) string {
+	for _, name := range ast.OptionNames() {
+		if strings.EqualFold(strings.ReplaceAll(name, "_", ""), strings.ReplaceAll(text, "_", "")) {
+			return name
+		}
+	}
+	return ""
+}
+
 // option reads NAME="text" or NAME=TRUE.
 func (p *parser) option(o *ast.Options) {
 	t := p.tok()
-	name := strings.ToUpper(t.text)
+	name := optionName(t.text)
 	dst := o.Value(name)
 	if t.kind != tIdent || dst == nil {
 		names := ast.OptionNames()
@@ -166,6 +178,9 @@ func (p *parser) option(o *ast.Options) {
 		p.fail("string in double quotes", "TRUE", "FALSE")
 	}
 	p.next()
+	if *dst == "" {
+		return // as if it was not written
+	}
 	switch name {
 	case "STRICT_VALIDATION", "SHARED", "TEMP":
 		if *dst = strings.ToLower(*dst); *dst != "true" && *dst != "false" {

@@ -234,3 +234,14 @@ func TestNestingIsLimited(t *testing.T) {
 		t.Errorf("1000 conditions: %v", err)
 	}
 }
+
+func TestOptionNamesNeedNoUnderscore(t *testing.T) {
+	st, err := Statement(`CREATE STREAM s () WITH (confKey = "k", strictValidation = "true", RETAIN_SIZE = "", retainSize = "3", timestampFormat = "yyyy")`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := st.(*ast.Create).Options
+	if o.ConfKey != "k" || o.StrictValidation != "true" || o.RetainSize != "3" || o.TimestampFormat != "yyyy" {
+		t.Errorf("options are %+v", o)
+	}
+}

@@ -82,7 +82,8 @@ type Batch struct {
 	Schema *Schema
 	Rows   []Row
 	Span   Span
-	At     int64 // when the rows were handed over, ms; 0: not noted
+	At     int64 // when the rows arrived, ms; 0: not noted
+	Timed  bool  // TS is a time of the source's own, not that of arrival
 }
 
 // Object returns a row as one STRUCT value: present columns and Rest merged,
