@@ -101,7 +101,10 @@ func (s *service) followConfigMap(ctx context.Context) {
 	if path == "" {
 		return
 	}
-	config.NewWatcher(path).Run(ctx, s.clock, 2*time.Second, func() { _ = s.reload(func(*layers) {}) })
+	again := func() { _ = s.reload(func(*layers) {}) }
+	w := config.NewWatcher(path)
+	again() // it may have changed since it was read
+	w.Run(ctx, s.clock, 2*time.Second, again)
 }
 
 // reload changes a layer and reads all of them again. A wrong configuration

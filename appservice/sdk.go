@@ -57,8 +57,11 @@ func (s *sdkSide) run(ctx context.Context) {
 
 // serve sets the service up and runs it until ctx ends.
 func (s *sdkSide) serve(ctx context.Context, svc interfaces.ApplicationService) {
-	if err := s.setUp(svc); err != nil {
+	if err := s.setUp(ctx, svc); err != nil {
 		s.log.Error("the EdgeX side is not set up", "err", err)
+		return
+	}
+	if ctx.Err() != nil {
 		return
 	}
 	stopped := make(chan struct{})
@@ -77,7 +80,7 @@ func (s *sdkSide) serve(ctx context.Context, svc interfaces.ApplicationService) 
 	}
 }
 
-func (s *sdkSide) setUp(svc interfaces.ApplicationService) error {
+func (s *sdkSide) setUp(ctx context.Context, svc interfaces.ApplicationService) error {
 	custom := &customConfig{Sluice: map[string]any{}}
 	if err := svc.LoadCustomConfig(custom, "Sluice"); err != nil {
 		return fmt.Errorf("section Sluice: %w", err)
@@ -88,7 +91,7 @@ func (s *sdkSide) setUp(svc interfaces.ApplicationService) error {
 		s.guard.authenticate(handlers.AutoConfigAuthenticationFunc(p, svc.LoggingClient()))
 	}
 	if s.cmd.provider != "" {
-		s.follow(svc, custom)
+		go s.follow(ctx, svc)
 	}
 	if err := svc.RegisterCustomTriggerFactory("sluice", newTrigger); err != nil {
 		return err
@@ -126,23 +129,33 @@ func (s *sdkSide) secrets(svc interfaces.ApplicationService) map[string]string {
 	return found
 }
 
-// follow listens for changes of the section Sluice and of the log level.
-func (s *sdkSide) follow(svc interfaces.ApplicationService, custom *customConfig) {
-	listen := func(watched any, section string, tell func(any)) {
-		if err := svc.ListenForCustomConfigChanges(watched, section, tell); err != nil {
-			s.log.Warn("changes are not followed", "section", section, "err", err)
+// follow listens for changes of the section Sluice and of the log level until
+// ctx ends.
+func (s *sdkSide) follow(ctx context.Context, svc interfaces.ApplicationService) {
+	client, err := configClient(svc)
+	if err != nil {
+		s.log.Warn("changes at the configuration provider are not followed", "err", err)
+		return
+	}
+	sections, levels, failed := make(chan any), make(chan any), make(chan error)
+	client.WatchForChanges(sections, failed, &map[string]any{}, "Sluice")
+	client.WatchForChanges(levels, failed, &writable{}, "Writable")
+	for {
+		select {
+		case raw := <-sections:
+			if section, ok := raw.(*map[string]any); ok {
+				s.changed(map[string]any{"Sluice": *section})
+			}
+		case raw := <-levels:
+			if w, ok := raw.(*writable); ok && w.LogLevel != "" {
+				s.changed(map[string]any{"Writable": map[string]any{"LogLevel": w.LogLevel}})
+			}
+		case err := <-failed:
+			s.log.Warn("configuration provider", "err", err)
+		case <-ctx.Done():
+			return
 		}
 	}
-	listen(&custom.Sluice, "Sluice", func(raw any) {
-		if section, ok := raw.(*map[string]any); ok {
-			s.changed(map[string]any{"Sluice": *section})
-		}
-	})
-	listen(&writable{}, "Writable", func(raw any) {
-		if w, ok := raw.(*writable); ok && w.LogLevel != "" {
-			s.changed(map[string]any{"Writable": map[string]any{"LogLevel": w.LogLevel}})
-		}
-	})
 }
 
 type writable struct{ LogLevel string }

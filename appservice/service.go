@@ -92,7 +92,9 @@ type service struct {
 	engine *engine
 	http   *server
 	demo   *demo.Demo
-	cancel context.CancelCauseFunc
+
+	sdkDone chan struct{} // closed when the SDK has ended
+	cancel  context.CancelCauseFunc
 
 	cfg    atomic.Pointer[config.Config]
 	mu     sync.Mutex // guards layers
@@ -119,6 +121,7 @@ func (s *service) run(cfg *config.Config) error {
 		s.log.Warn(w)
 	}
 	if err := s.start(ctx); err != nil {
+		cancel(err)
 		s.stop()
 		return err
 	}
@@ -168,7 +171,11 @@ func (s *service) start(ctx context.Context) error {
 	for _, l := range ls {
 		s.log.Info("REST API is ready", "address", l.Addr().String(), "version", Version)
 	}
-	go s.sdk(g).run(ctx)
+	s.sdkDone = make(chan struct{})
+	go func() {
+		defer close(s.sdkDone)
+		s.sdk(g).run(ctx)
+	}()
 	go s.followConfigMap(ctx)
 	go s.giveBack(ctx)
 	return s.startDemo(ctx)
@@ -192,11 +199,27 @@ func (s *service) stop() {
 		s.http.close(500 * time.Millisecond)
 	}
 	if s.engine != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace-time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace-2*time.Second)
 		defer cancel()
 		if err := s.engine.close(ctx); err != nil {
 			s.log.Error("not everything was saved", "err", err)
 		}
+	}
+	s.awaitSDK()
+}
+
+// awaitSDK lets the SDK take its name out of the registry, but not for long: it
+// may hang.
+func (s *service) awaitSDK() {
+	if s.sdkDone == nil {
+		return
+	}
+	late, stop := s.clock.After(time.Second)
+	defer stop()
+	select {
+	case <-s.sdkDone:
+	case <-late:
+		s.log.Warn("the EdgeX side does not stop, leaving it behind")
 	}
 }
 

@@ -3,14 +3,10 @@ package appservice
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"reflect"
 	"sync"
 
 	"github.com/edgexfoundry/app-functions-sdk-go/v3/pkg/interfaces"
 	"github.com/edgexfoundry/go-mod-bootstrap/v3/bootstrap"
-	"github.com/edgexfoundry/go-mod-bootstrap/v3/bootstrap/container"
-	"github.com/edgexfoundry/go-mod-bootstrap/v3/di"
 )
 
 // trigger is the custom trigger "sluice". It delivers nothing: streams read the
@@ -54,28 +50,4 @@ func (c *customConfig) MarshalJSON() ([]byte, error) {
 		}
 	}
 	return json.Marshal(map[string]any{"Sluice": shown})
-}
-
-// sdkConfiguration returns the SDK's configuration as a tree of plain values.
-// The SDK shows it only by REST, behind a token in secure mode; a context it
-// builds carries the container it lies in.
-func sdkConfiguration(svc interfaces.ApplicationService) (map[string]any, error) {
-	ctx := reflect.Indirect(reflect.ValueOf(svc.BuildContext("", "")))
-	if ctx.Kind() != reflect.Struct || !ctx.FieldByName("Dic").IsValid() {
-		return nil, errors.New("the SDK's context has no container")
-	}
-	dic, ok := ctx.FieldByName("Dic").Interface().(*di.Container)
-	if !ok {
-		return nil, errors.New("the SDK's container has another type")
-	}
-	cfg := container.ConfigurationFrom(dic.Get)
-	if cfg == nil {
-		return nil, errors.New("the SDK's container has no configuration")
-	}
-	b, err := json.Marshal(cfg)
-	if err != nil {
-		return nil, err
-	}
-	var tree map[string]any
-	return tree, json.Unmarshal(b, &tree)
 }

@@ -174,6 +174,7 @@ func (p *process) send(method, path, body string) (int, string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		p.t.Fatal(err)
