@@ -29,7 +29,6 @@ var demo = streams{"demo": {Name: "demo", Schema: &row.Schema{Open: true}, Times
 // results collects what a pipeline emits, as JSON.
 type results struct {
 	lines []string
-	rows  int
 }
 
 func (r *results) Emit(b row.Batch) error {

@@ -10,6 +10,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -34,7 +35,7 @@ type cli struct {
 	name   string // as it was called: the prompt of the interactive query
 	server string
 	token  string
-	out    *os.File
+	out    io.Writer
 	in     *os.File
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -28,27 +29,65 @@ func (c *cli) query() *cobra.Command {
 	}
 }
 
-// prompt reads statements until quit, exit or the end of the input.
+// prompt reads statements until quit, exit, Ctrl-C or the end of the input. A
+// statement runs while the next one is awaited, and ends when that is given.
 func (c *cli) prompt() error {
 	lines, stop, err := c.reader()
 	if err != nil {
 		return err
 	}
 	defer stop()
+	running := &running{}
+	defer running.stop()
 	for {
 		sql, err := lines()
 		sql = strings.TrimSpace(sql)
 		switch {
-		case errors.Is(err, readline.ErrInterrupt), errors.Is(err, io.EOF) && sql == "":
+		case errors.Is(err, readline.ErrInterrupt), strings.EqualFold(sql, "quit"), strings.EqualFold(sql, "exit"):
 			return nil
-		case err != nil && !errors.Is(err, io.EOF):
-			return err
+		case err != nil && sql == "":
+			running.wait() // the statements came from a file or pipe: show what they give
+			return nil
 		case sql == "":
 			continue
-		case strings.EqualFold(sql, "quit"), strings.EqualFold(sql, "exit"):
-			return nil
 		}
-		c.runQuery(sql) // says itself what was wrong
+		running.stop()
+		resp, err := c.submit(running.start(), sql)
+		if err != nil {
+			running.ended()
+			continue // submit has said why
+		}
+		go func() {
+			defer running.ended()
+			c.results(resp)
+		}()
+	}
+}
+
+// running is the statement whose results are shown at the moment.
+type running struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+func (r *running) start() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel, r.done = cancel, make(chan struct{})
+	return ctx
+}
+
+func (r *running) ended() { close(r.done) }
+
+func (r *running) wait() {
+	if r.done != nil {
+		<-r.done
+	}
+}
+
+func (r *running) stop() {
+	if r.done != nil {
+		r.cancel()
+		<-r.done
 	}
 }
 
@@ -65,31 +104,45 @@ func (c *cli) reader() (line func() (string, error), stop func(), err error) {
 	}
 	r := bufio.NewReader(c.in)
 	return func() (string, error) {
-		c.out.WriteString(prompt)
+		io.WriteString(c.out, prompt)
 		return r.ReadString('\n')
 	}, func() {}, nil
 }
 
-// runQuery prints the results of a statement, one emission a line, until
-// Ctrl-C or the end of its sources.
+// runQuery shows the results of one statement until Ctrl-C or the end of its
+// sources.
 func (c *cli) runQuery(sql string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	resp, err := c.submit(ctx, sql)
+	if err != nil {
+		return err
+	}
+	c.results(resp)
+	return nil
+}
+
+// submit starts a statement, or says why it cannot.
+func (c *cli) submit(ctx context.Context, sql string) (*http.Response, error) {
 	resp, err := c.open(ctx, "POST", "/query", map[string]string{"sql": sql})
 	if err != nil {
-		return c.fail("%v", err)
+		return nil, c.fail("%v", err)
 	}
-	defer resp.Body.Close()
 	c.line("Query was submit successfully.")
-	results := bufio.NewScanner(resp.Body)
-	results.Buffer(nil, 64<<20)
-	for results.Scan() {
-		if text := strings.TrimSpace(results.Text()); text != "" {
+	return resp, nil
+}
+
+// results prints what a statement gives, one emission a line.
+func (c *cli) results(resp *http.Response) {
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	lines.Buffer(nil, 64<<20)
+	for lines.Scan() {
+		if text := strings.TrimSpace(lines.Text()); text != "" {
 			c.line("%s", text)
 		}
 	}
-	if err := results.Err(); err != nil && ctx.Err() == nil {
-		return c.fail("query rule is stopped: %v", err)
+	if err := lines.Err(); err != nil && resp.Request.Context().Err() == nil {
+		c.line("query rule is stopped: %v", err)
 	}
-	return nil
 }

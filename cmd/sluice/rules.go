@@ -19,7 +19,7 @@ func (c *cli) createRule() *cobra.Command {
 			return err
 		}
 		if _, err := c.call("POST", "/rules", text); err != nil {
-			return c.fail("Create rule %s error : %v.", name, err)
+			return c.fail("Create rule %s error : %v", name, err)
 		}
 		c.line("Rule %s was created successfully, please use 'bin/%s getstatus rule %s' command to get rule status.", name, c.name, name)
 		return nil
