@@ -56,9 +56,11 @@ type throttle struct {
 	until time.Time // queue until then
 }
 
+// The period is long enough that a goroutine kept off its core for some
+// milliseconds, on a machine that does other things, does not look busy.
 const (
-	throttlePeriod = 10 * time.Millisecond
-	throttlePause  = 100 * time.Millisecond
+	throttlePeriod = 50 * time.Millisecond
+	throttlePause  = 50 * time.Millisecond
 )
 
 // open tells whether rules may be run now.
