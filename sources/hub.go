@@ -90,7 +90,8 @@ type Hub struct {
 	sampled sampler
 
 	throttle throttle
-	direct   bool // the message at hand may be run in this goroutine
+	direct   bool     // the message at hand may be run in this goroutine
+	given    Delivery // what rules are run on
 
 	failFunc func(error) // h.fail, made once
 }

@@ -141,13 +141,16 @@ func (h *Hub) offer(p *plan, pc *parcel) error {
 	n := int64(len(pc.batch.Rows))
 	h.late = h.late[:0]
 	for _, t := range p.taps {
-		if h.direct && t.in.run(t, pc) {
+		if h.direct && t.in.run(t, pc, &h.given) {
 			t.accepted(n, h.now)
 		} else if ok, _ := t.in.put(t, pc, false); ok {
 			t.accepted(n, h.now)
 		} else {
 			h.late = append(h.late, t)
 		}
+	}
+	if h.direct {
+		h.given = Delivery{}
 	}
 	if len(h.late) == 0 {
 		return nil

@@ -686,7 +686,6 @@ func TestRulesComeAndGoUnderLoad(t *testing.T) {
 }
 
 func TestACommonPropertyIsBoundAndAnUnknownOneRefused(t *testing.T) {
-	Register(&Driver{Name: "hubtest", New: func() Source { return newFake() }})
 	_, c, err := Open("hubtest", map[string]any{"useInt64ForWholeNumber": true, "decompression": "gzip"})
 	if err != nil || !c.IntWhole || c.inflate == nil {
 		t.Errorf("%+v, %v", c, err)
@@ -699,5 +698,7 @@ func TestACommonPropertyIsBoundAndAnUnknownOneRefused(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func init() { Register(&Driver{Name: "hubtest", New: func() Source { return newFake() }}) }
 
 var quiet = slog.New(slog.DiscardHandler)

@@ -6,8 +6,8 @@ import "time"
 // rule's goroutine sleeps: with hundreds of rules on a stream of lone messages,
 // waking each of them would cost more than what they do. run is called under
 // the inbox's turn; it returns false if it has not touched the delivery, which
-// then goes into the queue. It must neither block nor panic, and Batch.Rows are
-// the hub's again when it returns. nil ends it: when Direct has returned, run is
+// then goes into the queue. It must neither block nor panic; the Delivery and
+// its Batch.Rows are the hub's again when it returns. nil ends it: when Direct has returned, run is
 // not running and will not be called again.
 //
 // A rule that calls Direct encloses what its own goroutine does with the
@@ -25,8 +25,9 @@ func (in *Inbox) Enter() { in.turn.Lock() }
 func (in *Inbox) Leave() { in.turn.Unlock() }
 
 // run has the rule take a parcel at once; false if the parcel must be queued:
-// the rule is at work, is behind, or does not want it.
-func (in *Inbox) run(t *Tap, p *parcel) bool {
+// the rule is at work, is behind, or does not want it. d is the hub's: it stays
+// in the cache from one rule to the next.
+func (in *Inbox) run(t *Tap, p *parcel, d *Delivery) bool {
 	if !in.turn.TryLock() {
 		return false
 	}
@@ -40,11 +41,11 @@ func (in *Inbox) run(t *Tap, p *parcel) bool {
 	if !free {
 		return false
 	}
-	d := Delivery{Input: t.input, Batch: p.batch, Offset: p.offset}
+	d.Input, d.Batch, d.Offset, d.acks = t.input, p.batch, p.offset, nil
 	if p.ack != nil {
 		d.acks = []func(error){p.ack}
 	}
-	return in.direct(&d)
+	return in.direct(d)
 }
 
 // throttle decides whether a hub runs rules itself. It does so while that
