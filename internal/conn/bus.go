@@ -26,9 +26,14 @@ type Bus interface {
 	Subscribe(filter string, handle func(BusMessage)) (stop func(), err error)
 	// Publish sends a message. ErrDown: there is no connection.
 	Publish(ctx context.Context, topic string, payload []byte) error
-	// PublishAsync sends a message and calls done once, possibly before it
-	// returns; when it returns an error itself, done is not called.
+	// PublishAsync takes a message and calls done once, possibly before it
+	// returns; when it returns an error itself, done is not called. Messages
+	// may gather until Flush.
 	PublishAsync(ctx context.Context, topic string, payload []byte, done func(error)) error
+	// Flush sends what PublishAsync gathered. Errors go to the done functions.
+	Flush()
+	// Drain waits until the bus has all messages taken so far.
+	Drain(ctx context.Context) error
 	// Watch tells s the present state and every change, until the returned
 	// function is called.
 	Watch(s Status) (stop func())
@@ -307,5 +312,5 @@ func (b *mqttBus) Publish(ctx context.Context, topic string, payload []byte) err
 }
 
 func (b *mqttBus) PublishAsync(ctx context.Context, topic string, payload []byte, done func(error)) error {
-	return b.MQTTClient.PublishAsync(ctx, topic, payload, b.qos, b.retained, done)
+	return b.Queue(ctx, topic, payload, b.qos, b.retained, done)
 }

@@ -180,3 +180,7 @@ func (b *natsBus) PublishAsync(ctx context.Context, topic string, payload []byte
 	done(b.Publish(ctx, topic, payload))
 	return nil
 }
+
+// Flush and Drain have nothing to do: PublishAsync does not gather.
+func (b *natsBus) Flush()                      {}
+func (b *natsBus) Drain(context.Context) error { return nil }

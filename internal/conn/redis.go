@@ -335,6 +335,10 @@ func (b *redisBus) PublishAsync(ctx context.Context, topic string, payload []byt
 	return nil
 }
 
+// Flush and Drain have nothing to do: PublishAsync does not gather.
+func (b *redisBus) Flush()                      {}
+func (b *redisBus) Drain(context.Context) error { return nil }
+
 func redisChannel(topic string) string { return strings.ReplaceAll(topic, "/", ".") }
 
 var redisPatterns = strings.NewReplacer("/", ".", "#", "*", "+", "*", "*", `\*`, "?", `\?`, "[", `\[`, "]", `\]`, `\`, `\\`)

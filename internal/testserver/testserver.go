@@ -59,6 +59,9 @@ func Mosquitto(t testing.TB, lines ...string) *Server {
 	bin := find(t, "mosquitto", "/usr/sbin/mosquitto")
 	port := freePort(t)
 	conf := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n", port)
+	if os.Getuid() == 0 {
+		conf += "user root\n" // else it gives up root's rights, and with them the test's folders
+	}
 	for _, l := range lines {
 		conf += l + "\n"
 	}

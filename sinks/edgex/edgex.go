@@ -55,6 +55,7 @@ type sink struct {
 	log     *slog.Logger
 	clock   clock.Clock
 	bus     conn.Bus
+	order   inOrder
 	release func()
 	unwatch func()
 	skipped int64
@@ -109,25 +110,53 @@ func (s *sink) Write(ctx context.Context, p sinks.Payload) error {
 	if err != nil || message == nil {
 		return err
 	}
+	if s.bus == nil {
+		return conn.ErrDown
+	}
 	return s.bus.Publish(ctx, topic, message)
 }
 
 // WriteAsync implements sinks.AsyncWriter.
 func (s *sink) WriteAsync(ctx context.Context, p sinks.Payload, done func(error)) error {
 	topic, message, err := s.message(&p)
-	if err != nil || message == nil {
-		done(err)
+	if err != nil {
+		return err
+	}
+	if s.bus == nil {
+		return conn.ErrDown
+	}
+	w := s.order.add(done)
+	if message == nil {
+		s.order.finish(w, nil)
 		return nil
 	}
-	return s.bus.PublishAsync(ctx, topic, message, done)
+	if err := s.bus.PublishAsync(ctx, topic, message, func(err error) { s.order.finish(w, err) }); err != nil {
+		s.order.drop()
+		return err
+	}
+	return nil
 }
+
+// Flush implements sinks.Flusher. Errors go to the payloads they concern.
+func (s *sink) Flush(context.Context) error {
+	s.bus.Flush()
+	return nil
+}
+
+// closeWait is how long Close waits for events under way.
+const closeWait = time.Second
 
 // Close implements sinks.Sink.
 func (s *sink) Close() error {
-	if s.release != nil {
-		s.unwatch()
-		s.release()
+	if s.bus == nil {
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	_ = s.bus.Drain(ctx) // what is not through by then stays with its sender
+	s.unwatch()
+	s.release()
+	s.bus = nil
 	return nil
 }
 

@@ -353,6 +353,7 @@ func TestEventsGoOverEveryBus(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			s.Flush(t.Context())
 			for range 100 {
 				if err := <-done; err != nil {
 					t.Fatal(err)
