@@ -81,7 +81,7 @@ func TestTLSConnectionsAreCheckedOnBothSides(t *testing.T) {
 	caFile, _ := ca.files(t)
 	serverCert, serverKey := server.files(t)
 	clientCert, clientKey := client.files(t)
-	tlsLines := []string{"user root", "cafile " + caFile, "certfile " + serverCert, "keyfile " + serverKey}
+	tlsLines := []string{"cafile " + caFile, "certfile " + serverCert, "keyfile " + serverKey}
 	open := testserver.Mosquitto(t, tlsLines...)
 	mutual := testserver.Mosquitto(t, append(tlsLines, "require_certificate true")...)
 	for _, tt := range []struct {
@@ -169,7 +169,7 @@ func TestPasswordsAreAskedForAndNeverShown(t *testing.T) {
 	if out, err := exec.Command("mosquitto_passwd", "-b", file, "ann", "s3cr3t-word").CombinedOutput(); err != nil {
 		t.Skipf("mosquitto_passwd: %v %s", err, out)
 	}
-	broker := testserver.Mosquitto(t, "user root", "password_file "+file, "allow_anonymous false")
+	broker := testserver.Mosquitto(t, "password_file "+file, "allow_anonymous false")
 	for _, tt := range []struct {
 		name, server, user, password, err string
 	}{
@@ -220,7 +220,7 @@ func freeAddr(t *testing.T) string {
 
 func TestUnixSocketConnections(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "mqtt.sock")
-	testserver.Mosquitto(t, "user root", "listener 0 "+socket)
+	testserver.Mosquitto(t, "listener 0 "+socket)
 	if _, err := os.Stat(socket); err != nil {
 		t.Skip("this mosquitto has no unix sockets:", err)
 	}

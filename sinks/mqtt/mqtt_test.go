@@ -81,7 +81,7 @@ func (o *observer) wait(t *testing.T, n int) []paho.Message {
 }
 
 func TestExam(t *testing.T) {
-	broker := testserver.Mosquitto(t, "user root", "persistence true", "persistence_location "+t.TempDir()+"/")
+	broker := testserver.Mosquitto(t, "persistence true", "persistence_location "+t.TempDir()+"/")
 	o := observe(t, broker.Addr, "exam")
 	server := "tcp://" + broker.Addr
 	sinktest.Run(t, sinktest.Exam{
