@@ -159,7 +159,9 @@ func (h *Hub) offer(p *plan, pc *parcel) error {
 }
 
 func (t *Tap) accepted(n, now int64) {
-	t.stuck = false
+	if t.stuck {
+		t.stuck = false
+	}
 	t.stats.In.Add(n)
 	t.stats.Out.Add(n)
 	t.stats.LastInvocation.Store(now)
@@ -211,7 +213,7 @@ func (h *Hub) insist(pc *parcel) error {
 func (h *Hub) drop(t *Tap, pc *parcel) {
 	n := len(pc.batch.Rows)
 	t.stuck = true
-	t.dropped.In.Add(int64(n))
+	t.dropped.Add(int64(n))
 	err := fmt.Errorf("buffer full, drop %d messages from %s", n, h.cfg.Stream)
 	t.stats.Errors.Add(int64(n) - 1)
 	t.stats.Failed(err, h.now)

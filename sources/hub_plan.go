@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/edgesluice/sluice/sqlfn/exec"
 	"github.com/edgesluice/sluice/sqlfn/format"
@@ -18,20 +19,20 @@ type Want struct {
 	Lossless bool        // never drop: a full inbox holds up the source
 }
 
-// Tap is one rule's place at a Hub.
+// Tap is one rule's place at a Hub. What every message touches stands first:
+// with hundreds of rules on a stream each line of cache counts.
 type Tap struct {
-	hub   *Hub
-	in    *Inbox
-	input int
-	want  Want
-	gone  chan struct{} // closed by Detach
-	once  sync.Once
-
-	stats   exec.Stats
-	dropped exec.Stats // In: rows that were dropped
-
+	in       *Inbox
+	input    int
 	detached bool // guarded by in.mu
 	stuck    bool // had no room for a whole Patience; guarded by hub.turn
+	stats    exec.Stats
+
+	hub     *Hub
+	want    Want
+	gone    chan struct{} // closed by Detach
+	once    sync.Once
+	dropped atomic.Int64 // rows
 }
 
 // Stats counts what this rule was given: In and Out are rows; events that were
@@ -40,7 +41,7 @@ func (t *Tap) Stats() *exec.Stats { return &t.stats }
 
 // Dropped returns the number of rows this rule missed because its inbox was
 // full.
-func (t *Tap) Dropped() int64 { return t.dropped.In.Load() }
+func (t *Tap) Dropped() int64 { return t.dropped.Load() }
 
 // plan is how messages are decoded and who gets them. It never changes: Attach
 // and Detach make a new one, which the next message uses.
