@@ -52,11 +52,7 @@ func unary(e *ast.Unary) (Func, error) {
 }
 
 func binary(e *ast.Binary) (Func, error) {
-	l, err := Compile(e.L)
-	if err != nil {
-		return nil, err
-	}
-	r, err := Compile(e.R)
+	l, r, err := compileBoth(e.L, e.R)
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +274,8 @@ func arithmeticWithNumber(op ast.Op, x Func, n value.Value, floats func(a, b flo
 // float is float.
 func Arithmetic(op ast.Op, a, b value.Value) (value.Value, error) {
 	if a.Kind() == value.Int && b.Kind() == value.Int {
-		return intArithmetic(op, a.Int(), b.Int())
+		n, err := wholeArithmetic(op, a.Int(), b.Int())
+		return value.OfInt(n), err
 	}
 	x, okA := a.AsFloat()
 	y, okB := b.AsFloat()
@@ -286,7 +283,8 @@ func Arithmetic(op ast.Op, a, b value.Value) (value.Value, error) {
 		return value.Value{}, invalid(op, a, b)
 	}
 	if a.Kind() != value.Float && b.Kind() != value.Float {
-		return uintArithmetic(op, a.Uint(), b.Uint())
+		n, err := wholeArithmetic(op, a.Uint(), b.Uint())
+		return value.OfUint(n), err
 	}
 	switch op {
 	case "+":
@@ -309,47 +307,24 @@ func Arithmetic(op ast.Op, a, b value.Value) (value.Value, error) {
 	return value.OfFloat(x), nil
 }
 
-func intArithmetic(op ast.Op, a, b int64) (value.Value, error) {
+// wholeArithmetic is for int64, and for uint64: readings above the int64 range.
+// It wraps; division truncates toward zero.
+func wholeArithmetic[T int64 | uint64](op ast.Op, a, b T) (T, error) {
 	switch op {
 	case "+":
-		a += b
+		return a + b, nil
 	case "-":
-		a -= b
+		return a - b, nil
 	case "*":
-		a *= b
-	default:
-		if b == 0 {
-			return value.Value{}, errDivZero
-		}
-		if op == "/" {
-			a /= b
-		} else {
-			a %= b
-		}
+		return a * b, nil
 	}
-	return value.OfInt(a), nil
-}
-
-// uintArithmetic is for readings above the int64 range.
-func uintArithmetic(op ast.Op, a, b uint64) (value.Value, error) {
-	switch op {
-	case "+":
-		a += b
-	case "-":
-		a -= b
-	case "*":
-		a *= b
-	default:
-		if b == 0 {
-			return value.Value{}, errDivZero
-		}
-		if op == "/" {
-			a /= b
-		} else {
-			a %= b
-		}
+	if b == 0 {
+		return 0, errDivZero
 	}
-	return value.OfUint(a), nil
+	if op == "/" {
+		return a / b, nil
+	}
+	return a % b, nil
 }
 
 func bitwise(op ast.Op, a, b value.Value) (value.Value, error) {

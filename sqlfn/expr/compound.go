@@ -41,11 +41,7 @@ func between(e *ast.Between) (Func, error) {
 }
 
 func like(e *ast.Like) (Func, error) {
-	x, err := Compile(e.X)
-	if err != nil {
-		return nil, err
-	}
-	pattern, err := Compile(e.Pattern)
+	x, pattern, err := compileBoth(e.X, e.Pattern)
 	if err != nil {
 		return nil, err
 	}
@@ -188,11 +184,7 @@ func isNull(e *ast.IsNull) (Func, error) {
 }
 
 func index(e *ast.Index) (Func, error) {
-	x, err := Compile(e.X)
-	if err != nil {
-		return nil, err
-	}
-	i, err := Compile(e.I)
+	x, i, err := compileBoth(e.X, e.I)
 	if err != nil {
 		return nil, err
 	}
@@ -319,11 +311,11 @@ func caseOf(e *ast.Case) (Func, error) {
 	}
 	var branches []branch
 	for _, w := range e.Whens {
-		fs, err := CompileAll([]ast.Expr{w.Cond, w.Then})
+		cond, then, err := compileBoth(w.Cond, w.Then)
 		if err != nil {
 			return nil, err
 		}
-		branches = append(branches, branch{fs[0], fs[1]})
+		branches = append(branches, branch{cond, then})
 	}
 	return func(c *fn.Ctx, r *row.Row) (value.Value, error) {
 		hit, err := findBranch(c, r, operand, branches)

@@ -72,6 +72,14 @@ func CompileAll(es []ast.Expr) ([]Func, error) {
 	return fs, nil
 }
 
+func compileBoth(a, b ast.Expr) (Func, Func, error) {
+	fs, err := CompileAll([]ast.Expr{a, b})
+	if err != nil {
+		return nil, nil, err
+	}
+	return fs[0], fs[1], nil
+}
+
 // True evaluates a condition: NULL is false, anything but a boolean an error.
 func True(f Func, c *fn.Ctx, r *row.Row) (bool, error) {
 	v, err := f(c, r)
