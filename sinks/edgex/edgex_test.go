@@ -249,8 +249,12 @@ func TestRowsOfOneEmissionBecomeOneEvent(t *testing.T) {
 		t.Errorf("correlation id %s", env.CorrelationID)
 	}
 	p.Rows[1].Meta = row.ObjectMeta{Obj: value.From(map[string]any{"deviceName": "press-02", "profileName": "press", "sourceName": "Snapshot", "origin": 5})}
-	if _, _, e := published(t, bound(t, nil), p); e.DeviceName != "ekuiper" || e.ProfileName != "press" || e.Origin != 10 {
+	_, _, e = published(t, bound(t, nil), p)
+	if e.DeviceName != "ekuiper" || e.ProfileName != "press" || e.Origin != 10 || e.Readings[0].DeviceName != "press-01" || e.Readings[1].DeviceName != "press-02" {
 		t.Errorf("of two devices: %+v", e)
+	}
+	if _, _, e := published(t, bound(t, map[string]any{"deviceName": "x"}), p); e.DeviceName != "x" || e.Readings[1].DeviceName != "x" {
+		t.Errorf("of two devices with a name of its own: %+v", e)
 	}
 	p.Rows[1].Meta = row.ObjectMeta{Obj: value.From(map[string]any{"topic": "t", "qos": 1})}
 	if _, _, e := published(t, bound(t, nil), p); e.DeviceName != "ekuiper" || e.SourceName != "rule1" {

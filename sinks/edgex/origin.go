@@ -22,7 +22,7 @@ func (s *sink) event(p *sinks.Payload) (e *event.Event, correlation string, err 
 		e.Readings = append(e.Readings, event.Reading{ID: uuid.NewString(), Resource: "error", ValueType: "String", Value: value.OfString(p.Err.Error())})
 	}
 	for i := range p.Rows {
-		s.readings(e, p.Schema, &p.Rows[i], from.metas[i])
+		s.readings(e, p.Schema, &p.Rows[i], from.metas[i], from.device.mixed)
 	}
 	if e.Device, err = s.name(&e.Device, p, &s.device, from.device.only(), defaultDevice); err != nil {
 		return nil, "", err
@@ -132,8 +132,9 @@ func number(obj value.Value, name string) int64 {
 	return n
 }
 
-// readings adds the columns of a row.
-func (s *sink) readings(e *event.Event, schema *row.Schema, r *row.Row, meta value.Value) {
+// readings adds the columns of a row. With own they keep the device of the row,
+// since the rows are from several.
+func (s *sink) readings(e *event.Event, schema *row.Schema, r *row.Row, meta value.Value, own bool) {
 	given := value.Value{}
 	if s.metadata != "" {
 		if v, ok := row.Object(schema, r).Lookup(s.metadata); ok && v.Kind() == value.Object {
@@ -141,7 +142,10 @@ func (s *sink) readings(e *event.Event, schema *row.Schema, r *row.Row, meta val
 			override(e, given)
 		}
 	}
-	src := provenance{r.Meta, meta, given}
+	src := provenance{meta: r.Meta, all: meta, given: given}
+	if own && e.Device == "" && s.device.Text == "" { // else the event's device is that of all readings
+		src.device, src.profile = text(meta, "deviceName"), text(meta, "profileName")
+	}
 	for i, c := range schema.Cols {
 		s.reading(e, c.Name, r.Col(i), src)
 	}
@@ -172,6 +176,8 @@ type provenance struct {
 	meta  row.Meta
 	all   value.Value // of meta, if that is of an EdgeX event
 	given value.Value // content of the metadata column
+
+	device, profile string // if they are not those of the event
 }
 
 // reading adds one column; NULL and the metadata column are none.
@@ -179,7 +185,7 @@ func (s *sink) reading(e *event.Event, name string, v value.Value, from provenan
 	if v.IsNull() || s.metadata != "" && name == s.metadata {
 		return
 	}
-	r := event.Reading{ID: uuid.NewString(), Resource: name, Value: v}
+	r := event.Reading{ID: uuid.NewString(), Resource: name, Value: v, Device: from.device, Profile: from.profile}
 	if was, ok := from.all.Lookup(name); ok && event.Suits(v, text(was, "valueType")) {
 		r.ValueType, r.MediaType, r.Origin = text(was, "valueType"), text(was, "mediaType"), number(was, "origin")
 		if units := from.meta.Key(name + "->units"); units.Kind() == value.String {
