@@ -26,9 +26,9 @@ type properties struct {
 	connection, resource    string
 }
 
-// CommonParams declares the properties that all sinks have, for forms and
+// OutletParams declares the properties that all sinks have, for forms and
 // reference pages.
-func CommonParams(p *param.Set) { new(properties).params(p) }
+func OutletParams(p *param.Set) { new(properties).params(p) }
 
 func (c *properties) params(p *param.Set) {
 	t := param.T

@@ -23,12 +23,12 @@ type HubConfig struct {
 	Source     Source // its properties are bound
 	Shared     bool   // several rules may be attached
 
-	Format    string      // FORMAT option; "" is json
-	Delimiter string      // DELIMITER option
-	SchemaID  string      // SCHEMAID option
-	Strict    bool        // STRICT_VALIDATION option
-	Declared  *row.Schema // declared columns, nil if schemaless
-	Common    Common      // properties that all sources have
+	Format    string       // FORMAT option; "" is json
+	Delimiter string       // DELIMITER option
+	SchemaID  string       // SCHEMAID option
+	Strict    bool         // STRICT_VALIDATION option
+	Declared  *row.Schema  // declared columns, nil if schemaless
+	Payload   PayloadProps // properties that all sources have
 
 	TimestampFormat string         // TIMESTAMP_FORMAT option
 	Loc             *time.Location // of times without a zone; nil: UTC

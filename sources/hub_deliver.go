@@ -90,8 +90,8 @@ func (h *Hub) decodeBytes(p *plan, m *Message) (err error) {
 		h.rows = h.into.Rows
 	}()
 	payload := m.Payload
-	if h.cfg.Common.inflate != nil {
-		if payload, err = h.cfg.Common.inflate(payload); err != nil {
+	if h.cfg.Payload.inflate != nil {
+		if payload, err = h.cfg.Payload.inflate(payload); err != nil {
 			return err
 		}
 	}

@@ -685,7 +685,7 @@ func TestRulesComeAndGoUnderLoad(t *testing.T) {
 	wg.Wait()
 }
 
-func TestACommonPropertyIsBoundAndAnUnknownOneRefused(t *testing.T) {
+func TestAPropertyOfAllSourcesIsBoundAndAnUnknownOneRefused(t *testing.T) {
 	_, c, err := Open("hubtest", map[string]any{"useInt64ForWholeNumber": true, "decompression": "gzip"})
 	if err != nil || !c.IntWhole || c.inflate == nil {
 		t.Errorf("%+v, %v", c, err)

@@ -128,7 +128,7 @@ func sourceSpecs(name string) (*sources.Driver, []*param.Spec, error) {
 	}
 	own, common := param.New("source "+name), param.New("source "+name)
 	d.New().Params(own)
-	new(sources.Common).Params(common)
+	new(sources.PayloadProps).Params(common)
 	own.Include(common)
 	return d, own.Specs(), nil
 }
@@ -173,7 +173,7 @@ func (s *server) sinkForm(c echo.Context) error {
 	}
 	own, common := param.New("sink "+name), param.New("sink "+name)
 	d.New().Params(own)
-	sinks.CommonParams(common)
+	sinks.OutletParams(common)
 	own.Include(common)
 	return object(c, driverForm{
 		About: aboutOf(d.Doc), Libs: []string{}, Properties: properties(own.Specs()),

@@ -79,10 +79,10 @@ func (h *hubs) open(spec *catalog.Source, resume []byte) (*sources.Hub, error) {
 	return sources.NewHub(h.config(spec.Definition, src, common, resume))
 }
 
-func (h *hubs) config(d *catalog.Definition, src sources.Source, common sources.Common, resume []byte) sources.HubConfig {
+func (h *hubs) config(d *catalog.Definition, src sources.Source, common sources.PayloadProps, resume []byte) sources.HubConfig {
 	o := &d.Options
 	cfg := sources.HubConfig{
-		Stream: d.Name, Datasource: o.Datasource, Source: src, Shared: d.Shared(), Common: common,
+		Stream: d.Name, Datasource: o.Datasource, Source: src, Shared: d.Shared(), Payload: common,
 		Format: d.Format(), Delimiter: o.Delimiter, SchemaID: o.SchemaID, Strict: d.Strict(),
 		TimestampFormat: o.TimestampFormat, Loc: h.loc,
 		Resume: resume, DataDir: h.dataDir, Log: h.log, Clock: h.clock,
@@ -124,7 +124,7 @@ func (h *hubs) hubFor(stream string, src sources.Source, resume []byte) (*source
 		if !ok {
 			d = &catalog.Definition{Create: &ast.Create{Name: stream}}
 		}
-		cfg := h.config(d, src, sources.Common{}, nil)
+		cfg := h.config(d, src, sources.PayloadProps{}, nil)
 		cfg.Shared, cfg.Format = false, "json"
 		return own(sources.NewHub(cfg))
 	}

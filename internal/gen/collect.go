@@ -147,7 +147,7 @@ func sqlText(v value.Value) string {
 }
 
 func sourceDrivers() (drivers, error) {
-	ds := drivers{Common: declared(new(sources.Common).Params)}
+	ds := drivers{Common: declared(new(sources.PayloadProps).Params)}
 	for _, name := range sources.Names() {
 		d, err := sources.Lookup(name)
 		if err != nil {
@@ -161,7 +161,7 @@ func sourceDrivers() (drivers, error) {
 }
 
 func sinkDrivers() (drivers, error) {
-	ds := drivers{Common: declared(sinks.CommonParams)}
+	ds := drivers{Common: declared(sinks.OutletParams)}
 	for _, name := range sinks.Names() {
 		d, err := sinks.Lookup(name)
 		if err != nil {

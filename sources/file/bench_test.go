@@ -60,7 +60,7 @@ func BenchmarkLinesThroughHub(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		hub, err := sources.NewHub(sources.HubConfig{Stream: "demo", Datasource: "in", DataDir: dir, Source: src, Common: common})
+		hub, err := sources.NewHub(sources.HubConfig{Stream: "demo", Datasource: "in", DataDir: dir, Source: src, Payload: common})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -55,7 +55,7 @@ func rule(t *testing.T, path string, props map[string]any, settle func(sources.D
 	if err != nil {
 		t.Fatal(err)
 	}
-	hub, err := sources.NewHub(sources.HubConfig{Stream: "s", Datasource: path, Source: src, Common: common})
+	hub, err := sources.NewHub(sources.HubConfig{Stream: "s", Datasource: path, Source: src, Payload: common})
 	if err != nil {
 		t.Fatal(err)
 	}

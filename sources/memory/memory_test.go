@@ -33,7 +33,7 @@ func TestRowsArriveHereAndNowWithTheirTopic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hub, err := sources.NewHub(sources.HubConfig{Stream: "s", Datasource: "now/#", Source: src, Common: common})
+	hub, err := sources.NewHub(sources.HubConfig{Stream: "s", Datasource: "now/#", Source: src, Payload: common})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func (e *Exam) pupil(t *testing.T, inbox int) *pupil {
 	}
 	p := &pupil{e: e, in: sources.NewInbox(inbox)}
 	p.hub, err = sources.NewHub(sources.HubConfig{
-		Stream: "exam", Datasource: e.Datasource, Format: e.Format, Source: src, Common: common, DataDir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
+		Stream: "exam", Datasource: e.Datasource, Format: e.Format, Source: src, Payload: common, DataDir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

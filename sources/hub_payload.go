@@ -13,8 +13,9 @@ import (
 	"github.com/edgesluice/sluice/sqlfn/param"
 )
 
-// Common are the properties that every source has beside its own.
-type Common struct {
+// PayloadProps are the properties that every source has beside its own: how its
+// payloads are to be read.
+type PayloadProps struct {
 	IntWhole bool // useInt64ForWholeNumber
 
 	decompression string
@@ -23,7 +24,7 @@ type Common struct {
 }
 
 // Params declares the properties.
-func (c *Common) Params(p *param.Set) {
+func (c *PayloadProps) Params(p *param.Set) {
 	p.Bool(&c.IntWhole, "useInt64ForWholeNumber", false,
 		param.T("whole JSON numbers of undeclared columns become BIGINT", "未声明列中的 JSON 整数作为 BIGINT"))
 	p.String(&c.decompression, "decompression", "",
@@ -34,21 +35,21 @@ func (c *Common) Params(p *param.Set) {
 }
 
 // Open makes a source of a registered type with its properties bound. A
-// property that neither the driver nor Common declares is an error.
-func Open(name string, props map[string]any) (Source, Common, error) {
+// property that neither the driver nor PayloadProps declares is an error.
+func Open(name string, props map[string]any) (Source, PayloadProps, error) {
 	d, err := Lookup(name)
 	if err != nil {
-		return nil, Common{}, err
+		return nil, PayloadProps{}, err
 	}
 	owner := fmt.Sprintf("source %q", name)
 	src, own := d.New(), param.New(owner)
 	src.Params(own)
-	var c Common
+	var c PayloadProps
 	common := param.New(owner)
 	c.Params(common)
 	own.Include(common)
 	if err := own.Bind(props); err != nil {
-		return nil, Common{}, err
+		return nil, PayloadProps{}, err
 	}
 	c.inflate = inflater(c.decompression)
 	return src, c, nil
