@@ -25,12 +25,6 @@ type body struct {
 	single bool // one row that is not in a list
 }
 
-// plain is true if rows are sent as they are.
-func (s *shape) plain() bool {
-	p := s.prop
-	return p.template.Text == "" && p.dataField == "" && len(p.fields) == 0 && len(p.exclude) == 0
-}
-
 // apply makes the body of a message; ok is false if there is nothing to send.
 func (s *shape) apply(in body) (out body, ok bool, err error) {
 	if s.prop.omitIfEmpty {
