@@ -187,14 +187,8 @@ func (r *route) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
-	if err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			http.Error(w, fmt.Sprintf("the body is larger than %d MiB", maxBody>>20), http.StatusRequestEntityTooLarge)
-		} else {
-			http.Error(w, "the body cannot be read", http.StatusBadRequest)
-		}
+	body, ok := read(w, req)
+	if !ok {
 		return
 	}
 	for _, in := range ins {
@@ -205,6 +199,23 @@ func (r *route) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	fmt.Fprint(w, "ok")
+}
+
+// read returns the body; if there is none to take it has answered.
+func read(w http.ResponseWriter, req *http.Request) (body []byte, ok bool) {
+	var large *http.MaxBytesError
+	var err error
+	if req.ContentLength <= maxBody {
+		if body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody)); err == nil {
+			return body, true
+		}
+	}
+	if err == nil || errors.As(err, &large) {
+		http.Error(w, fmt.Sprintf("the body is larger than %d MiB", maxBody>>20), http.StatusRequestEntityTooLarge)
+	} else {
+		http.Error(w, "the body cannot be read", http.StatusBadRequest)
+	}
+	return nil, false
 }
 
 // allowed is what the Allow header says.
