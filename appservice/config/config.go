@@ -53,8 +53,8 @@ type Config struct {
 
 // HTTPPush is where the httppush source listens.
 type HTTPPush struct {
-	IP, Cert, Key string
-	Port          int
+	IP   string
+	Port int
 }
 
 // Pipeline is the function pipeline that runs under one of the SDK's own
@@ -94,9 +94,8 @@ type Setting struct {
 	secret bool
 }
 
-// declare lists every key. A dot separates levels, as in the file.
-func (c *Config) declare() *param.Set {
-	p := param.New("configuration")
+// Params declares every key. A dot separates levels, as in the file.
+func (c *Config) Params(p *param.Set) {
 	c.declareSluice(p)
 	p.String(&c.Service.Host, "Service.Host", "localhost", param.T("name under which other services reach this one", "其他服务访问本服务的主机名"))
 	p.Int(&c.Service.Port, "Service.Port", 59721, param.T("port of the EdgeX routes /api/v3/..", "EdgeX 接口 /api/v3/.. 的端口"), port()...)
@@ -117,7 +116,6 @@ func (c *Config) declare() *param.Set {
 	p.String(&b.Secret, "MessageBus.SecretName", "", param.T("name of the secret with the credentials", "凭据的密钥名"))
 	p.String(&b.Prefix, "MessageBus.BaseTopicPrefix", "edgex", param.T("first level of all topics", "主题前缀"))
 	p.Object(&b.Optional, "MessageBus.Optional", nil, param.T("ClientId, Qos, KeepAlive ...", "客户端选项"))
-	return p
 }
 
 func (c *Config) declareSluice(p *param.Set) {
@@ -135,8 +133,6 @@ func (c *Config) declareSluice(p *param.Set) {
 	p.Int(&c.DemoPort, "Sluice.DemoPort", 18830, param.T("port of that broker", "演示代理端口"), port()...)
 	p.String(&c.HTTPPush.IP, "Sluice.HTTPPush.IP", "0.0.0.0", param.T("address the httppush source listens on", "httppush 监听地址"))
 	p.Int(&c.HTTPPush.Port, "Sluice.HTTPPush.Port", 10081, param.T("port the httppush source listens on", "httppush 端口"), port()...)
-	p.String(&c.HTTPPush.Cert, "Sluice.HTTPPush.CertFile", "", param.T("certificate for httppush", "httppush 证书"))
-	p.String(&c.HTTPPush.Key, "Sluice.HTTPPush.KeyFile", "", param.T("key of the certificate", "httppush 证书私钥文件"))
 	p.Object(&c.Rule, "Sluice.Rule", nil, param.T("options of rules that do not set them: qos, bufferLength ...", "规则缺省选项"))
 	p.Object(&c.sources, "Sluice.Sources", nil, param.T("conf keys by source: Sources.mqtt.default.server", "数据源配置"))
 	p.Object(&c.connections, "Sluice.Connections", nil, param.T("shared connections: Connections.mqtt.cloud.server", "共享连接"))

@@ -10,17 +10,15 @@ import (
 
 // kuiperKeys maps kuiper.yaml onto our keys.
 var kuiperKeys = map[string]string{
-	"basic.restip":                  "Sluice.RestIP",
-	"basic.restport":                "Sluice.RestPort",
-	"basic.resttls.certfile":        "Sluice.RestTLS.CertFile",
-	"basic.resttls.keyfile":         "Sluice.RestTLS.KeyFile",
-	"basic.loglevel":                "Writable.LogLevel",
-	"basic.timezone":                "Sluice.Timezone",
-	"basic.ignorecase":              "Sluice.IgnoreCase",
-	"source.httpserverip":           "Sluice.HTTPPush.IP",
-	"source.httpserverport":         "Sluice.HTTPPush.Port",
-	"source.httpservertls.certfile": "Sluice.HTTPPush.CertFile",
-	"source.httpservertls.keyfile":  "Sluice.HTTPPush.KeyFile",
+	"basic.restip":           "Sluice.RestIP",
+	"basic.restport":         "Sluice.RestPort",
+	"basic.resttls.certfile": "Sluice.RestTLS.CertFile",
+	"basic.resttls.keyfile":  "Sluice.RestTLS.KeyFile",
+	"basic.loglevel":         "Writable.LogLevel",
+	"basic.timezone":         "Sluice.Timezone",
+	"basic.ignorecase":       "Sluice.IgnoreCase",
+	"source.httpserverip":    "Sluice.HTTPPush.IP",
+	"source.httpserverport":  "Sluice.HTTPPush.Port",
 }
 
 // kuiperSections are the first levels of kuiper.yaml.

@@ -32,7 +32,8 @@ type Sources struct {
 // warning, for the environment is not ours alone.
 func Load(s Sources) (*Config, error) {
 	c := &Config{settings: map[string]*Setting{}, drivers: drivers{map[string]map[string]map[string]any{}, s.Props}}
-	c.set = c.declare()
+	c.set = param.New("configuration")
+	c.Params(c.set)
 	for _, spec := range c.set.Specs() {
 		c.note(spec, spec.Default, "default")
 	}
@@ -177,7 +178,7 @@ func (c *Config) suggest(key string) string {
 	if hint := diag.DidYouMean(key, names); hint != "" {
 		return hint
 	}
-	return "docs/en/configuration.md lists them"
+	return "docs/en/reference/configuration.md lists them"
 }
 
 func (c *Config) isSection(key string) bool {

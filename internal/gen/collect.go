@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/edgesluice/sluice/appservice/config"
 	"github.com/edgesluice/sluice/appservice/rules"
 	"github.com/edgesluice/sluice/sinks"
 	_ "github.com/edgesluice/sluice/sinks/all" // drivers register themselves
@@ -26,6 +27,7 @@ type reference struct {
 	Formats   []codec
 	Options   properties // of rules
 	Restart   properties // of restartStrategy
+	Settings  properties // of the service
 }
 
 // category is a chapter of functions.
@@ -68,8 +70,9 @@ type codec struct {
 
 func collect() (*reference, error) {
 	ref := &reference{
-		Options: declared(rules.OptionParams),
-		Restart: declared(new(rules.Restart).Params),
+		Options:  declared(rules.OptionParams),
+		Restart:  declared(new(rules.Restart).Params),
+		Settings: declared(new(config.Config).Params),
 	}
 	var err error
 	if ref.Functions, err = functions(); err != nil {
