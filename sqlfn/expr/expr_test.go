@@ -96,7 +96,7 @@ func TestOperatorsFollowTheRulesOfTheLanguage(t *testing.T) {
 		"o.k": "5", "o->k": "5", "o->sub->z": "deep", "o->nope": "null", "n->x": "null", "s->x": "error: the result str is not a type of map[string]interface{}",
 		`CASE WHEN i > 5 THEN "big" ELSE "small" END`: "big", `CASE i WHEN 7 THEN "seven" END`: "seven", "CASE i WHEN 8 THEN 1 END": "null",
 		`CASE f WHEN "x" THEN 1 END`: "error: evaluate case expression error: invalid operation float64(2.5) = string(x)",
-		"n IS NULL": "true", "i IS NOT NULL": "true",
+		"n IS NULL":                  "true", "i IS NOT NULL": "true",
 		"t = 1577934245123": "true", `t > "2020-01-01"`: "true", "t < b": "error: invalid operation time.Time(2020-01-02T03:04:05.123Z) < bool(true)",
 	}
 	c := &fn.Ctx{Loc: time.UTC}
