@@ -71,8 +71,8 @@ type mqttConn struct {
 	read chan struct{} // closed when all that came was handed over
 }
 
-func newMQTTConn(raw net.Conn, link *mqttLink) *mqttConn {
-	c := &mqttConn{Conn: raw, link: link, control: make(chan []byte, 4), dead: make(chan struct{}), read: make(chan struct{})}
+func newMQTTConn(raw net.Conn, sock *socket, link *mqttLink) *mqttConn {
+	c := &mqttConn{Conn: raw, pace: pacer{sock: sock}, link: link, control: make(chan []byte, 4), dead: make(chan struct{}), read: make(chan struct{})}
 	c.in = bufio.NewReaderSize(raw, readBuffer)
 	c.out.conn, c.out.fail = raw, c.failWrite
 	c.ready = make(chan struct{}, 1)

@@ -20,7 +20,7 @@ func bare(t testing.TB, handle MQTTHandler) (*mqttConn, net.Conn) {
 	l.routes.Store(&routes{{filter: "#", handle: handle}})
 	l.out.init()
 	far, near := net.Pipe()
-	c := newMQTTConn(near, l)
+	c := newMQTTConn(near, nil, l)
 	go io.Copy(io.Discard, far)
 	go io.Copy(io.Discard, c) // paho
 	t.Cleanup(func() {

@@ -48,19 +48,39 @@ func parseServer(server string) (*url.URL, error) {
 }
 
 // dial opens the connection to a broker: a socket, TLS or WebSocket over it.
-func dial(ctx context.Context, u *url.URL, config *tls.Config, timeout time.Duration) (net.Conn, error) {
-	d := &net.Dialer{Timeout: timeout, KeepAlive: 15 * time.Second}
+// The socket is nil if it is out of reach.
+func dial(ctx context.Context, u *url.URL, config *tls.Config, timeout time.Duration) (net.Conn, *socket, error) {
 	switch u.Scheme {
 	case "ws", "wss":
 		v := *u
 		v.User = nil
-		return mqtt.NewWebsocket(v.String(), config, timeout, nil, &mqtt.WebsocketOptions{})
-	case "unix":
-		return d.DialContext(ctx, "unix", u.Host+u.Path)
-	case "tcp", "mqtt":
-		return d.DialContext(ctx, "tcp", u.Host)
+		c, err := mqtt.NewWebsocket(v.String(), config, timeout, nil, &mqtt.WebsocketOptions{})
+		return c, nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	return (&tls.Dialer{NetDialer: d, Config: config}).DialContext(ctx, "tcp", u.Host)
+	d := &net.Dialer{KeepAlive: 15 * time.Second}
+	if u.Scheme == "unix" {
+		c, err := d.DialContext(ctx, "unix", u.Host+u.Path)
+		return c, nil, err
+	}
+	c, err := d.DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return nil, nil, err
+	}
+	sock := newSocket(c)
+	if sock != nil {
+		c = sock
+	}
+	if u.Scheme == "tcp" || u.Scheme == "mqtt" {
+		return c, sock, nil
+	}
+	config = config.Clone()
+	config.ServerName = u.Hostname()
+	t := tls.Client(c, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		c.Close()
+		return nil, nil, err
+	}
+	return t, sock, nil
 }

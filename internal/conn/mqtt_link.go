@@ -196,11 +196,11 @@ func (l *mqttLink) options(opened chan *mqttConn) *mqtt.ClientOptions {
 	o.SetConnectTimeout(l.cfg.ConnectTimeout)
 	o.SetAutoReconnect(false)
 	o.SetCustomOpenConnectionFn(func(u *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
-		raw, err := dial(l.ctx, u, l.tls, l.cfg.ConnectTimeout)
+		raw, sock, err := dial(l.ctx, u, l.tls, l.cfg.ConnectTimeout)
 		if err != nil {
 			return nil, err
 		}
-		c := newMQTTConn(raw, l)
+		c := newMQTTConn(raw, sock, l)
 		opened <- c
 		return c, nil
 	})

@@ -9,6 +9,7 @@ import "time"
 // come in quick succession, so that one wake-up brings several. A packet that
 // comes alone is never delayed.
 type pacer struct {
+	sock    *socket // may be nil
 	since   time.Time
 	packets int // since then
 	busy    bool
@@ -17,13 +18,14 @@ type pacer struct {
 const (
 	paceWindow = 2 * time.Millisecond
 	paceBusy   = 4 // packets in a millisecond
-	paceNap    = 500 * time.Microsecond
+	paceNap    = 500 * time.Microsecond // timers may round it up to a millisecond
 )
 
 // pause is called before a read that may have to wait for the network.
 func (p *pacer) pause() {
 	if p.busy {
-		nap(paceNap)
+		p.sock.gather(true)
+		time.Sleep(paceNap)
 	}
 }
 
