@@ -333,11 +333,16 @@ func TestErrorsOfRowsAreCountedAndSentIfAsked(t *testing.T) {
 	quiet := b.rule(t, "quiet", "SELECT 1 / a AS x FROM demo", "")
 	f.add(`{"a":0}`, `{"a":1}`, `{"a":`)
 	quiet.want(t, `[{"x":1}]`)
-	b.until(t, "loud", "told of two errors", func(st Status) bool { n, _ := st.Exceptions(); return n >= 2 })
+	b.until(t, "loud", "told of two errors", func(st Status) bool {
+		loud.mu.Lock()
+		defer loud.mu.Unlock()
+		n, _ := st.Exceptions()
+		return n >= 2 && len(loud.got) >= 2
+	})
 	b.until(t, "quiet", "told of two errors", func(st Status) bool { n, _ := st.Exceptions(); return n >= 2 })
 	loud.mu.Lock()
 	defer loud.mu.Unlock()
-	if len(loud.got) < 2 || !strings.Contains(loud.got[0], "divided by zero") || loud.got[1] != `[{"x":1}]` {
+	if !strings.Contains(loud.got[0], "divided by zero") || loud.got[1] != `[{"x":1}]` {
 		t.Errorf("sink has %q", loud.got)
 	}
 }
