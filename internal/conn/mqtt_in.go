@@ -11,7 +11,6 @@ type subscription struct {
 	qos     byte
 	handle  MQTTHandler
 	granted bool // by the broker on the present connection; guarded by mqttLink.mu
-	refused bool
 
 	mu   sync.Mutex // held while handle runs
 	over bool

@@ -147,11 +147,7 @@ func appendPublish(b []byte, f *flight, id uint16, dup bool) []byte {
 	if f.qos > 0 {
 		n += 2
 	}
-	b = append(b, first)
-	for ; n >= 0x80; n >>= 7 {
-		b = append(b, byte(n)|0x80)
-	}
-	b = append(b, byte(n))
+	b = appendLength(append(b, first), n)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(f.topic)))
 	b = append(b, f.topic...)
 	if f.qos > 0 {

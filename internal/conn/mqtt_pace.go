@@ -17,7 +17,7 @@ type pacer struct {
 
 const (
 	paceWindow = 2 * time.Millisecond
-	paceBusy   = 4 // packets in a millisecond
+	paceBusy   = 4                      // packets in a millisecond
 	paceNap    = 500 * time.Microsecond // timers may round it up to a millisecond
 )
 

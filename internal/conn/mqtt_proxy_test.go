@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -125,13 +123,4 @@ func readPacket(r *bufio.Reader) (first byte, body []byte, err error) {
 	body = make([]byte, n)
 	_, err = io.ReadFull(r, body)
 	return first, body, err
-}
-
-func writeFile(t *testing.T, name, text string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return file
 }
