@@ -53,6 +53,7 @@ type Outlet struct {
 	queue   Queue
 	limit   int // rows the queue holds
 	link    *exec.Link
+	back    chan struct{} // the driver is connected (again): no further pause
 
 	discards bool
 	tuples   bool
@@ -105,7 +106,7 @@ func NewOutlet(cfg OutletConfig) (*Outlet, error) {
 	}
 	o := &Outlet{
 		cfg: cfg, log: cfg.Log.With("sink", cfg.Name), sink: cfg.Sink, link: exec.NewLink(cfg.Clock),
-		closing: make(chan struct{}), finished: make(chan struct{}),
+		closing: make(chan struct{}), finished: make(chan struct{}), back: make(chan struct{}, 1),
 	}
 	var err error
 	if o.prop, err = bind(cfg.Name, o.sink, cfg.Props); err != nil {

@@ -104,7 +104,7 @@ func (o *Outlet) release() {
 // connect tries until it succeeds or the outlet is given up.
 func (o *Outlet) connect() bool {
 	for {
-		status := &listener{link: o.link}
+		status := &listener{link: o.link, back: o.back}
 		o.link.Connecting()
 		err := o.guard(func() error {
 			return o.sink.Connect(o.ctx, Env{Rule: o.cfg.Rule, DataDir: o.cfg.DataDir, Log: o.log, Clock: o.cfg.Clock, Status: status})
@@ -127,11 +127,19 @@ func (o *Outlet) connect() bool {
 // listener notes whether the driver tells about its link at all.
 type listener struct {
 	link  *exec.Link
+	back  chan struct{}
 	heard atomic.Bool
 }
 
-func (l *listener) Connecting()            { l.heard.Store(true); l.link.Connecting() }
-func (l *listener) Connected()             { l.heard.Store(true); l.link.Connected() }
+func (l *listener) Connecting() { l.heard.Store(true); l.link.Connecting() }
+func (l *listener) Connected() {
+	l.heard.Store(true)
+	l.link.Connected()
+	select {
+	case l.back <- struct{}{}:
+	default:
+	}
+}
 func (l *listener) Disconnected(err error) { l.heard.Store(true); l.link.Disconnected(err) }
 
 // gather adds the next messages to o.open; false when the outlet is closing
@@ -366,12 +374,15 @@ func (o *Outlet) reached() {
 	o.pauses.reset()
 }
 
-// pause waits before the next attempt; false when the outlet is given up.
+// pause waits before the next attempt, or until the driver says that it is
+// connected; false when the outlet is given up.
 func (o *Outlet) pause() bool {
 	tick, stop := o.cfg.Clock.After(o.pauses.draw())
 	defer stop()
 	select {
 	case <-tick:
+		return true
+	case <-o.back:
 		return true
 	case <-o.ctx.Done():
 		return false
