@@ -247,6 +247,36 @@ func TestWritingWithoutABrokerMayBeTriedAgain(t *testing.T) {
 	}
 }
 
+// The clock stands still, so that only the news of the connection can end the
+// pause between two attempts.
+func TestResultsGoOnAsSoonAsTheBrokerIsBack(t *testing.T) {
+	broker := testserver.Mosquitto(t)
+	broker.Stop()
+	o, err := sinks.NewOutlet(sinks.OutletConfig{
+		Name: "mqtt", Rule: "r", QoS: 1, Clock: clock.NewVirtual(time.UnixMilli(0)),
+		Props: map[string]any{"server": broker.Addr, "topic": "back", "qos": 1, "sendSingle": true, "retained": true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Start()
+	if err := o.Send(t.Context(), row.Batch{Schema: schema, Rows: payload("", "a").Rows}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); o.Stats().Errors.Load() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no attempt fails without a broker")
+		}
+	}
+	broker.Start()
+	observe(t, broker.Addr, "back").wait(t, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := o.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSinksForOneBrokerShareAConnection(t *testing.T) {
 	broker := testserver.Mosquitto(t)
 	a := connect(t, map[string]any{"server": broker.Addr, "topic": "a"})
