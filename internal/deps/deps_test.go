@@ -62,9 +62,6 @@ var bannedNames = []string{"util", "utils", "common", "helper", "helpers", "mana
 func TestImportsFollowTheDirection(t *testing.T) {
 	g := parseGraph(t)
 	for _, p := range packages(t) {
-		if p.dir == "internal/pin" {
-			continue
-		}
 		from := g.node(p.dir)
 		if from == "" || from == "sqlfn" && p.dir != "sqlfn" {
 			t.Errorf("%s has no place in the direction of imports, see deps_test.go", p.dir)
@@ -117,7 +114,7 @@ func outsideWorld(imp string) bool {
 
 func TestEdgeXIsKnownInItsPlacesOnly(t *testing.T) {
 	for _, p := range packages(t) {
-		if slices.Contains(edgex, p.dir) || p.dir == "internal/pin" || slices.ContainsFunc(edgex[2:], func(e string) bool { return inside(p.dir, e) }) {
+		if slices.Contains(edgex, p.dir) || slices.ContainsFunc(edgex[2:], func(e string) bool { return inside(p.dir, e) }) {
 			continue
 		}
 		for _, imp := range p.imports {
