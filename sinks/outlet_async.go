@@ -23,7 +23,7 @@ func (o *Outlet) deliverAsync(end bool) bool {
 	}
 	for {
 		o.mu.Lock()
-		broken, idle := o.broken, o.told == o.sent
+		broken, idle := o.broken, o.idle()
 		o.waits = !idle
 		o.mu.Unlock()
 		if broken && idle {
@@ -103,13 +103,20 @@ func (o *Outlet) advance() {
 	for o.told < o.sent && o.open[o.told].safe {
 		marks = append(marks, o.pop())
 	}
-	if o.waits && o.told == o.sent {
-		o.wakeUp()
-	}
+	o.settling++
 	o.mu.Unlock()
 	o.settle(one[:])
 	o.settle(marks)
+	o.mu.Lock()
+	o.settling--
+	if o.waits && o.idle() {
+		o.wakeUp()
+	}
+	o.mu.Unlock()
 }
+
+// idle tells whether nothing is under way and all that was told is settled.
+func (o *Outlet) idle() bool { return o.told == o.sent && o.settling == 0 }
 
 func (o *Outlet) pop() message {
 	m := o.open[o.told]

@@ -42,6 +42,7 @@ type courier struct {
 	mu         sync.Mutex
 	open       []message
 	sent, told int
+	settling   int  // calls that were told of a message and are not through with it
 	broken     bool // a write under way failed: from firstBad on, told messages are kept
 	firstBad   int
 	waits      bool          // the sink's goroutine waits until nothing is under way
