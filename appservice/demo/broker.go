@@ -11,7 +11,10 @@ import (
 )
 
 // broker is an MQTT broker inside the process.
-type broker struct{ server *mqtt.Server }
+type broker struct {
+	server   *mqtt.Server
+	listener net.Listener
+}
 
 // newBroker serves everybody who reaches the listener.
 func newBroker(l net.Listener, log *slog.Logger) (*broker, error) {
@@ -25,7 +28,7 @@ func newBroker(l net.Listener, log *slog.Logger) (*broker, error) {
 	if err := s.Serve(); err != nil {
 		return nil, err
 	}
-	return &broker{s}, nil
+	return &broker{s, l}, nil
 }
 
 // publish sends a message to all subscribers.
@@ -40,4 +43,14 @@ func (b *broker) subscribe(filter string, id int, handle func(topic string, payl
 	})
 }
 
-func (b *broker) close() error { return b.server.Close() }
+// close takes no more clients and parts with those there are. The library's own
+// Close may wait for ever for a client that connects at the same moment.
+func (b *broker) close() error {
+	err := b.listener.Close()
+	for _, c := range b.server.Clients.GetAll() {
+		if !c.Net.Inline {
+			c.Stop(packets.ErrServerShuttingDown)
+		}
+	}
+	return err
+}
