@@ -10,10 +10,11 @@ import (
 
 // Driver declares a kind of source.
 type Driver struct {
-	Name  string // TYPE option, lower case
-	Doc   param.Text
-	New   func() Source
-	Table bool // usable for scan tables
+	Name     string // TYPE option, lower case
+	Doc      param.Text
+	New      func() Source
+	Table    bool         // usable for scan tables
+	NewTable func() Table // usable for lookup tables; nil: it is not
 }
 
 var drivers = map[string]*Driver{}

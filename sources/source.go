@@ -71,7 +71,24 @@ type Pinger interface {
 	Ping(ctx context.Context, env Env) error
 }
 
-// Lookuper is implemented by sources for lookup tables.
-type Lookuper interface {
-	Lookup(ctx context.Context, keys []string, vals []value.Value) ([]value.Value, error)
+// Table answers questions by key: what the driver of a lookup table implements.
+// Params is called first, once, and its properties are bound before Open.
+type Table interface {
+	Params(p *param.Set)
+	// Open prepares the table. A far side that is away is not its error: Lookup
+	// fails as long as that lasts and recovers by itself.
+	Open(ctx context.Context, env Env) error
+	// Lookup returns, as objects, the rows in which every key has its value. The
+	// rules that join the table call it at the same time, each from its own
+	// goroutine. No row is not an error.
+	Lookup(ctx context.Context, q Query) ([]value.Value, error)
+	Close() error
+}
+
+// Query asks a Table for the rows in which Keys[i] equals Values[i], none of
+// which is NULL. Fields are the columns that are used of them, nil: all.
+type Query struct {
+	Keys   []string
+	Values []value.Value
+	Fields []string
 }

@@ -94,10 +94,8 @@ func (s *server) listSources(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		if c.QueryParam("kind") == "lookup" {
-			if _, ok := d.New().(sources.Lookuper); !ok {
-				continue
-			}
+		if lookup := c.QueryParam("kind") == "lookup"; lookup && d.NewTable == nil || !lookup && d.New == nil {
+			continue
 		}
 		out = append(out, driverItem{name, aboutOf(d.Doc), "internal"})
 	}

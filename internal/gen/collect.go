@@ -50,10 +50,10 @@ type drivers struct {
 }
 
 type driver struct {
-	Name          string
-	Doc           param.Text
-	Own           properties
-	Table, Lookup bool // of sources
+	Name                  string
+	Doc                   param.Text
+	Own                   properties
+	Stream, Table, Lookup bool // of sources
 }
 
 // properties are declared ones, and those that are accepted without effect.
@@ -156,9 +156,13 @@ func sourceDrivers() (drivers, error) {
 		if err != nil {
 			return ds, err
 		}
-		src := d.New()
-		_, lookup := src.(sources.Lookuper)
-		ds.Each = append(ds.Each, driver{Name: name, Doc: d.Doc, Own: declared(src.Params), Table: d.Table, Lookup: lookup})
+		each := driver{Name: name, Doc: d.Doc, Stream: d.New != nil, Table: d.Table, Lookup: d.NewTable != nil}
+		if each.Stream {
+			each.Own = declared(d.New().Params)
+		} else {
+			each.Own = declared(d.NewTable().Params)
+		}
+		ds.Each = append(ds.Each, each)
 	}
 	return ds, nil
 }

@@ -25,6 +25,8 @@ func init() {
 		Name: "simulator",
 		Doc:  param.T("Sends the rows of a list one after another.", "依次发送列表中的各行。"),
 		New:  func() sources.Source { return &Source{} },
+
+		NewTable: func() sources.Table { return &Table{} },
 	})
 }
 
@@ -100,11 +102,23 @@ func (s *Source) Run(ctx context.Context, env sources.Env, deliver func(sources.
 	}
 }
 
-// Lookup implements sources.Lookuper: the rows in which each key has its value.
-func (s *Source) Lookup(_ context.Context, keys []string, vals []value.Value) ([]value.Value, error) {
+// Table is the list as a lookup table.
+type Table struct{ source Source }
+
+// Params implements sources.Table: those of the source.
+func (t *Table) Params(p *param.Set) { t.source.Params(p) }
+
+// Open implements sources.Table.
+func (t *Table) Open(context.Context, sources.Env) error { return nil }
+
+// Close implements sources.Table.
+func (t *Table) Close() error { return nil }
+
+// Lookup implements sources.Table.
+func (t *Table) Lookup(_ context.Context, q sources.Query) ([]value.Value, error) {
 	var found []value.Value
-	for _, r := range s.rows {
-		if matches(r, keys, vals) {
+	for _, r := range t.source.rows {
+		if matches(r, q.Keys, q.Values) {
 			found = append(found, r)
 		}
 	}

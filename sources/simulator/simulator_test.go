@@ -118,7 +118,7 @@ func TestRowsAreConvertedToDeclaredColumns(t *testing.T) {
 }
 
 func TestTheListIsALookupTable(t *testing.T) {
-	s := open(t, map[string]any{"data": `[{"id":1,"k":"a"},{"id":2,"k":"a"},{"id":2,"k":"b"},{"k":"a"}]`})
+	s := Table{source: *open(t, map[string]any{"data": `[{"id":1,"k":"a"},{"id":2,"k":"a"},{"id":2,"k":"b"},{"k":"a"}]`})}
 	for _, c := range []struct {
 		keys []string
 		vals []value.Value
@@ -129,7 +129,7 @@ func TestTheListIsALookupTable(t *testing.T) {
 		{[]string{"id"}, []value.Value{{}}, 0},
 		{[]string{"none"}, []value.Value{value.OfInt(1)}, 0},
 	} {
-		got, err := s.Lookup(t.Context(), c.keys, c.vals)
+		got, err := s.Lookup(t.Context(), sources.Query{Keys: c.keys, Values: c.vals})
 		if err != nil || len(got) != c.want {
 			t.Errorf("%v=%v: got %v, %v; want %d rows", c.keys, c.vals, got, err, c.want)
 		}
