@@ -35,11 +35,20 @@ func Compile(sel *ast.Select, cat Catalog, opt Options) (*Pipeline, error) {
 	p := &Pipeline{plan: pl, opt: opt, ctx: &exec.Ctx{Rule: opt.Rule, RuleStart: start, Now: opt.Clock.Now, Loc: opt.Loc}}
 	for i, in := range pl.Inputs {
 		p.adapters = append(p.adapters, newAdapter(in, i, len(pl.Inputs) > 1, !opt.EventTime))
+		p.tables = append(p.tables, scanTable(in.Stream))
 	}
 	if err := p.assemble(start); err != nil {
 		return nil, diag.InSQL(err, sel.Text)
 	}
 	return p, nil
+}
+
+// scanTable holds the rows of a scan table, nil for anything else.
+func scanTable(s *plan.Stream) *exec.Table {
+	if !s.Table || s.Lookup {
+		return nil
+	}
+	return &exec.Table{Retain: s.Retain}
 }
 
 func (o Options) withDefaults() Options {
@@ -65,7 +74,7 @@ func streams(cat Catalog) func(string) (*plan.Stream, error) {
 		if schema == nil {
 			schema = &row.Schema{Open: true}
 		}
-		return &plan.Stream{Name: s.Name, Table: s.Table, Lookup: s.Lookup, Schema: schema,
+		return &plan.Stream{Name: s.Name, Table: s.Table, Lookup: s.Lookup, Schema: schema, Retain: s.RetainSize,
 			Timestamp: s.Timestamp, TimestampFormat: s.TimestampFormat}, nil
 	}
 }
@@ -108,7 +117,7 @@ func (p *Pipeline) operator(n plan.Node, cfg window.Config) (exec.Operator, erro
 	case *plan.Window:
 		return window.New(n, cfg)
 	case *plan.Join:
-		return exec.NewJoin(n, p.layout(), p.ctx)
+		return exec.NewJoin(n, p.layout(), p.opt.Lookup, p.ctx)
 	case *plan.Group:
 		by, err := exec.NewGrouping(n, width, p.ctx)
 		if err != nil {
@@ -128,8 +137,8 @@ func (p *Pipeline) operator(n plan.Node, cfg window.Config) (exec.Operator, erro
 // layout tells which slots belong to which input.
 func (p *Pipeline) layout() exec.Layout {
 	l := exec.Layout{Width: p.plan.Width}
-	for _, in := range p.plan.Inputs {
-		l.Inputs = append(l.Inputs, exec.Slots{From: in.Base, To: in.Base + len(in.Want.Cols)})
+	for i, in := range p.plan.Inputs {
+		l.Inputs = append(l.Inputs, exec.Slots{From: in.Base, Want: in.Want, Table: p.tables[i]})
 	}
 	return l
 }
@@ -169,6 +178,10 @@ func (p *Pipeline) addPanes(nodes []plan.Node, cfg window.Config) (int, error) {
 func (p *Pipeline) addWatermark() error {
 	var cols []window.TimeColumn
 	for _, in := range p.plan.Inputs {
+		if in.Stream.Table {
+			cols = append(cols, window.TimeColumn{})
+			continue
+		}
 		cols = append(cols, window.TimeColumn{Name: in.Stream.Timestamp, Slot: in.TS.Index, Format: in.Stream.TimestampFormat})
 	}
 	s := p.add("watermark", fmt.Sprintf("lateTolerance: %s", p.opt.LateTolerance), nil)

@@ -15,6 +15,7 @@ import (
 // Pipeline is a compiled query.
 type Pipeline struct {
 	adapters  []adapter
+	tables    []*exec.Table // by input; nil: it is no scan table
 	first     *stage
 	watermark *window.Watermark // nil under processing time
 	rowByRow  bool              // see plan.Plan
@@ -97,7 +98,7 @@ func (s *stage) push(b row.Batch) error {
 func (p *Pipeline) Inputs() []Input {
 	ins := make([]Input, len(p.plan.Inputs))
 	for i, in := range p.plan.Inputs {
-		ins[i] = Input{Stream: in.Stream.Name, Table: in.Stream.Table, Want: in.Want, Meta: in.Meta}
+		ins[i] = Input{Stream: in.Stream.Name, Table: in.Stream.Table, Lookup: in.Stream.Lookup, Want: in.Want, Meta: in.Meta}
 	}
 	return ins
 }
@@ -118,10 +119,15 @@ func (p *Pipeline) Stages() []Stage {
 }
 
 // Push takes rows of an input; their schema may have more columns than the
-// query needs, in any order. Results go to out before Push returns.
+// query needs, in any order. Results go to out before Push returns; the rows of
+// a table have none.
 func (p *Pipeline) Push(input int, b row.Batch, out exec.Emitter) error {
 	p.begin(out, b.At)
 	b = p.adapters[input].adapt(b)
+	if t := p.tables[input]; t != nil {
+		t.Put(b.Rows)
+		return nil
+	}
 	if !p.rowByRow {
 		return p.push(b)
 	}
@@ -195,12 +201,15 @@ func (p *Pipeline) NextWake() (at int64, ok bool) {
 // flusher is an operator that holds rows in wait of more.
 type flusher interface{ Flush(out exec.Emitter) error }
 
-// End tells that an input is exhausted: a file was read. When the last one is,
-// open windows give what they have.
+// End tells that an input is exhausted: a file was read. When the last stream
+// is, open windows give what they have; the end of a table changes nothing.
 func (p *Pipeline) End(input int, out exec.Emitter) error {
+	if p.plan.Inputs[input].Stream.Table {
+		return nil
+	}
 	p.adapters[input].ended = true
-	for i := range p.adapters {
-		if !p.adapters[i].ended {
+	for i, in := range p.plan.Inputs {
+		if !in.Stream.Table && !p.adapters[i].ended {
 			return nil
 		}
 	}
@@ -228,6 +237,13 @@ func (p *Pipeline) Save(w *state.Writer) error {
 	w.Int(p.ctx.Hits)
 	w.Int(p.ctx.LastHit)
 	w.Int(int64(len(p.stages)))
+	for _, t := range p.tables {
+		if t != nil {
+			if err := t.Save(w); err != nil {
+				return fmt.Errorf("save table: %w", err)
+			}
+		}
+	}
 	for _, s := range p.stages {
 		w.String(s.name + " " + s.info)
 		if st, ok := s.op.(state.Stateful); ok {
@@ -247,6 +263,13 @@ func (p *Pipeline) Load(r *state.Reader) error {
 	p.ctx.Hits, p.ctx.LastHit = r.Int(), r.Int()
 	if n := r.Int(); n != int64(len(p.stages)) {
 		r.Fail("snapshot: it is of another query (%d operators, now %d)", n, len(p.stages))
+	}
+	for _, t := range p.tables {
+		if t != nil {
+			if err := t.Load(r); err != nil {
+				return fmt.Errorf("load table: %w", err)
+			}
+		}
 	}
 	for _, s := range p.stages {
 		if name := r.String(); r.Err() == nil && name != s.name+" "+s.info {

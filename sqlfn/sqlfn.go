@@ -10,6 +10,8 @@
 package sqlfn
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/edgesluice/sluice/sqlfn/clock"
@@ -27,12 +29,24 @@ type Stream struct {
 	Timestamp       string      // TIMESTAMP option: column of the event time
 	TimestampFormat string
 	Strict          bool // STRICT_VALIDATION
-	RetainSize      int  // rows kept of a scan table
+	RetainSize      int  // rows kept of a scan table, 0: all
 }
 
 // Catalog finds streams and tables by name.
 type Catalog interface {
 	Stream(name string) (*Stream, error)
+}
+
+// Retain returns how many rows of a scan table are kept, 0 for all, given its
+// TYPE and RETAIN_SIZE options.
+func Retain(typ, size string) int {
+	if n, err := strconv.Atoi(size); err == nil && n > 0 {
+		return n
+	}
+	if typ == "" || strings.EqualFold(typ, "file") { // a file is a table as a whole
+		return 0
+	}
+	return 1
 }
 
 // Options are the rule's settings that matter to the pipeline.
@@ -46,12 +60,14 @@ type Options struct {
 	Clock         clock.Clock
 	Loc           *time.Location // time zone of windows and datetime functions
 	Functions     *fn.Registry   // nil: the built-in ones
+	Lookup        exec.Lookup    // answers for lookup tables; nil: they fail
 }
 
 // Input is one stream of the query and the columns that are needed of it.
 type Input struct {
 	Stream string
 	Table  bool
+	Lookup bool        // nothing is pushed: the table is asked through Options.Lookup
 	Want   *row.Schema // Open: keys without a column are wanted too
 	Meta   bool        // rows must carry Meta
 }

@@ -26,10 +26,10 @@ func (c *Catalog) Stream(name string) (*sqlfn.Stream, error) {
 		return nil, c.unknown(name)
 	}
 	o := &d.Options
-	retain, _ := strconv.Atoi(o.RetainSize)
 	return &sqlfn.Stream{
 		Name: name, Table: d.Table, Lookup: d.Table && d.hasKind("lookup"), Schema: d.Declared(),
-		Timestamp: o.Timestamp, TimestampFormat: o.TimestampFormat, Strict: isTrue(o.StrictValidation), RetainSize: retain,
+		Timestamp: o.Timestamp, TimestampFormat: o.TimestampFormat, Strict: isTrue(o.StrictValidation),
+		RetainSize: sqlfn.Retain(o.Type, o.RetainSize),
 	}, nil
 }
 

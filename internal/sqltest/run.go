@@ -39,6 +39,7 @@ type runner struct {
 	got      []emission
 	counts   map[string]int64 // of pipelines that crashed
 	failures int64
+	lookups  map[string][]value.Value // rows of lookup tables, objects
 }
 
 func (c *testCase) run() error {
@@ -62,7 +63,7 @@ func (c *testCase) run() error {
 
 // begin makes the pipeline; the steps are those behind the start.
 func (c *testCase) begin() (*runner, []step, error) {
-	r := &runner{rule: c.rule, clock: clock.NewVirtual(epoch), store: state.NewMemory(), counts: map[string]int64{}}
+	r := &runner{rule: c.rule, clock: clock.NewVirtual(epoch), store: state.NewMemory(), counts: map[string]int64{}, lookups: map[string][]value.Value{}}
 	steps, err := parseInput(c.input)
 	if err != nil {
 		return nil, nil, err
@@ -145,7 +146,7 @@ func (r *runner) compile() error {
 	o := r.rule.Options
 	r.pipeline, err = sqlfn.Compile(sel, r.streams, sqlfn.Options{
 		Rule: ruleID, EventTime: o.EventTime, LateTolerance: o.LateTolerance, SendNil: o.SendNil, SendMeta: o.SendMeta,
-		IgnoreCase: o.IgnoreCase, Clock: r.clock, Loc: o.Zone,
+		IgnoreCase: o.IgnoreCase, Clock: r.clock, Loc: o.Zone, Lookup: r.lookup,
 	})
 	if err != nil {
 		return err
@@ -218,6 +219,10 @@ func (r *runner) event(s step) error {
 			r.Fail(err)
 			continue
 		}
+		if in.Lookup {
+			r.fill(in, b)
+			continue
+		}
 		for k := range b.Rows {
 			b.Rows[k].TS = clock.MS(r.clock.Now())
 			b.Rows[k].In = int32(i)
@@ -231,6 +236,30 @@ func (r *runner) event(s step) error {
 		return fmt.Errorf("stream %q is not created in ddl", s.stream)
 	}
 	return nil // a stream that other rules of the script read
+}
+
+// fill puts rows into a lookup table.
+func (r *runner) fill(in sqlfn.Input, b row.Batch) {
+	for i := range b.Rows {
+		r.lookups[in.Stream] = append(r.lookups[in.Stream], row.Object(b.Schema, &b.Rows[i]))
+	}
+}
+
+// lookup answers for the lookup tables of a script, whose rows are what its
+// input sent to them.
+func (r *runner) lookup(table string, keys []string, vals []value.Value, _ []string) ([]value.Value, error) {
+	var found []value.Value
+	for _, obj := range r.lookups[table] {
+		hit := true
+		for i, k := range keys {
+			v, _ := obj.Lookup(k)
+			hit = hit && value.Equal(v, vals[i])
+		}
+		if hit {
+			found = append(found, obj)
+		}
+	}
+	return found, nil
 }
 
 // meta is what a broker would tell about an event.

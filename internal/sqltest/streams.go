@@ -3,7 +3,6 @@ package sqltest
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -55,11 +54,10 @@ func (ss streams) Stream(name string) (*sqlfn.Stream, error) {
 		return nil, diag.New(diag.Undefined, "fail to get stream %s, please check if stream is created", name).WithHint(diag.DidYouMean(name, names))
 	}
 	o := c.Options
-	retain, _ := strconv.Atoi(o.RetainSize) // the parser has checked it
 	return &sqlfn.Stream{
 		Name: name, Table: c.Table, Lookup: c.Table && strings.EqualFold(o.Kind, "lookup"),
 		Schema: declared(c), Timestamp: o.Timestamp, TimestampFormat: o.TimestampFormat,
-		Strict: o.StrictValidation == "true", RetainSize: retain,
+		Strict: o.StrictValidation == "true", RetainSize: sqlfn.Retain(o.Type, o.RetainSize),
 	}, nil
 }
 

@@ -261,7 +261,7 @@ func NewGroup(by *Grouping, perRow bool) *Group {
 
 // Push implements Operator.
 func (g *Group) Push(b row.Batch, out Emitter) error {
-	if !g.perRow {
+	if !g.perRow || b.Span.Set { // what an event was joined with is a group too
 		return g.emit(b, b.Rows, out)
 	}
 	for i := range b.Rows {

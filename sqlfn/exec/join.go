@@ -16,33 +16,50 @@ type Layout struct {
 	Inputs []Slots
 }
 
-// Slots is a range of slots, To excluded.
-type Slots struct{ From, To int }
+// Slots are those of an input: its columns, from slot From on.
+type Slots struct {
+	From  int
+	Want  *row.Schema
+	Table *Table // nil: a stream, or a table that is asked by key
+}
 
-// Join joins the rows of the inputs in each window, from left to right.
+// Join joins rows with those of other inputs, from left to right: the rows of a
+// window, or each event by itself with tables.
 type Join struct {
 	Timeless
 	ctx    *Ctx
 	layout Layout
+	each   bool
 	steps  []joinStep
 }
 
 type joinStep struct {
-	kind  ast.JoinKind
-	right int32
-	on    expr.Func // nil: every pair
+	kind   ast.JoinKind
+	right  int32
+	on     expr.Func // nil: every pair
+	equal  *equality // nil: each row is tried with each
+	lookup *lookup   // nil: the rows are there
 }
 
-// NewJoin makes the operator.
-func NewJoin(n *plan.Join, layout Layout, ctx *Ctx) (*Join, error) {
-	j := &Join{ctx: ctx, layout: layout}
+// NewJoin makes the operator; ask answers for lookup tables.
+func NewJoin(n *plan.Join, layout Layout, ask Lookup, ctx *Ctx) (*Join, error) {
+	j := &Join{ctx: ctx, layout: layout, each: n.Each}
 	for _, k := range n.Joins {
 		s := joinStep{kind: k.Kind, right: int32(k.Right)}
+		var err error
 		if k.On != nil {
-			var err error
 			if s.on, err = expr.Compile(k.On); err != nil {
 				return nil, err
 			}
+		}
+		switch {
+		case k.Lookup != nil:
+			s.lookup, err = newLookup(k.Lookup, layout.Inputs[k.Right], ask)
+		case k.Equal != nil:
+			s.equal, err = newEquality(k.Equal)
+		}
+		if err != nil {
+			return nil, err
 		}
 		j.steps = append(j.steps, s)
 	}
@@ -51,22 +68,47 @@ func NewJoin(n *plan.Join, layout Layout, ctx *Ctx) (*Join, error) {
 
 // Push implements Operator.
 func (j *Join) Push(b row.Batch, out Emitter) error {
-	left := of(b.Rows, 0)
-	for _, s := range j.steps {
+	if !j.each {
+		return j.emit(b, b.Rows, out)
+	}
+	for i := range b.Rows {
+		if err := j.emit(b, b.Rows[i:i+1], out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// emit joins some rows and hands on what comes of them. What comes of one event
+// by itself is a list if it has several matches, as the content of a window is.
+func (j *Join) emit(b row.Batch, rows []row.Row, out Emitter) error {
+	joined := j.rows(rows, 0)
+	for i := range j.steps {
 		var err error
-		if left, err = j.join(left, of(b.Rows, s.right), s); err != nil {
+		if joined, err = j.join(joined, rows, &j.steps[i]); err != nil {
 			out.Fail(fmt.Errorf("run Join error: %w", err))
 			return nil
 		}
 	}
-	if len(left) == 0 {
+	if len(joined) == 0 {
 		return nil
 	}
-	b.Rows = left
+	if j.each && len(joined) > 1 {
+		ts := rows[0].TS
+		b.Span = row.Span{Start: ts, End: ts, Trigger: ts, Set: true}
+	}
+	b.Rows = joined
 	return out.Emit(b)
 }
 
-func of(rows []row.Row, input int32) []row.Row {
+// rows returns those of an input.
+func (j *Join) rows(rows []row.Row, input int32) []row.Row {
+	if t := j.layout.Inputs[input].Table; t != nil {
+		return t.rows
+	}
+	if j.each {
+		return rows
+	}
 	var out []row.Row
 	for i := range rows {
 		if rows[i].In == input {
@@ -76,19 +118,24 @@ func of(rows []row.Row, input int32) []row.Row {
 	return out
 }
 
-func (j *Join) join(left, right []row.Row, s joinStep) ([]row.Row, error) {
+func (j *Join) join(left, rows []row.Row, s *joinStep) ([]row.Row, error) {
+	if s.lookup != nil {
+		return j.ask(left, s)
+	}
+	right := j.rows(rows, s.right)
+	candidates, err := j.candidates(left, right, s)
+	if err != nil {
+		return nil, err
+	}
 	var out []row.Row
 	matched := make([]bool, len(right))
 	for i := range left {
 		hit := false
-		for k := range right {
+		for k := range candidates.of(i) {
 			pair := j.pair(&left[i], &right[k], s.right)
-			ok := s.on == nil
-			if !ok {
-				var err error
-				if ok, err = expr.True(s.on, j.ctx, &pair); err != nil {
-					return nil, err
-				}
+			ok, err := j.holds(s, &pair)
+			if err != nil {
+				return nil, err
 			}
 			if ok {
 				hit, matched[k] = true, true
@@ -110,12 +157,47 @@ func (j *Join) join(left, right []row.Row, s joinStep) ([]row.Row, error) {
 	return out, nil
 }
 
+// ask joins rows with the answers of a lookup table.
+func (j *Join) ask(left []row.Row, s *joinStep) ([]row.Row, error) {
+	var out []row.Row
+	for i := range left {
+		right, err := s.lookup.rows(j.ctx, &left[i])
+		if err != nil {
+			return nil, err
+		}
+		hit := false
+		for k := range right {
+			pair := j.pair(&left[i], &right[k], s.right)
+			ok, err := j.holds(s, &pair)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				hit = true
+				out = append(out, pair)
+			}
+		}
+		if !hit && s.kind == ast.LeftJoin {
+			out = append(out, left[i])
+		}
+	}
+	return out, nil
+}
+
+func (j *Join) holds(s *joinStep, pair *row.Row) (bool, error) {
+	if s.on == nil {
+		return true, nil
+	}
+	return expr.True(s.on, j.ctx, pair)
+}
+
 // pair puts the right row's columns beside the left row's.
 func (j *Join) pair(l, r *row.Row, right int32) row.Row {
 	out := *l
 	out.Cols = make([]value.Value, j.layout.Width)
 	copy(out.Cols, l.Cols)
-	for i := j.layout.Inputs[right].From; i < j.layout.Inputs[right].To; i++ {
+	in := j.layout.Inputs[right]
+	for i := in.From; i < in.From+len(in.Want.Cols); i++ {
 		out.Cols[i] = r.Col(i)
 	}
 	if r.Rest.Len() > 0 {

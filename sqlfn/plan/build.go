@@ -61,8 +61,12 @@ func (b *builder) build() (*Plan, error) {
 	if err := b.collectAliases(); err != nil {
 		return nil, err
 	}
+	joins, err := b.joins()
+	if err != nil {
+		return nil, err
+	}
 	whereStage := raw
-	if len(b.sel.Joins) > 0 {
+	if joins != nil {
 		whereStage = perRow // it looks at joined rows
 	}
 	where, err := b.resolve(b.sel.Where, whereStage)
@@ -70,10 +74,6 @@ func (b *builder) build() (*Plan, error) {
 		return nil, err
 	}
 	win, err := b.window()
-	if err != nil {
-		return nil, err
-	}
-	joins, err := b.joins()
 	if err != nil {
 		return nil, err
 	}
@@ -107,20 +107,24 @@ func (b *builder) chain(where ast.Expr, win *Window, joins *Join, dims []ast.Exp
 			ns = append(ns, n)
 		}
 	}
-	late := joins != nil || win != nil && b.filtersContent(win)
-	joined := joins != nil
+	place := b.place()
+	late := win != nil && (place != noJoin || b.filtersContent(win))
+	computed := len(b.before[perRow]) > 0
 	add(len(b.before[raw]) > 0, &Compute{Cols: b.before[raw]})
+	add(place == beforeWindow, joins)
+	add(computed && place == beforeWindow, &Compute{Cols: b.before[perRow]})
 	add(where != nil && !late, &Filter{X: where})
-	add(len(b.before[perRow]) > 0 && !joined, &Compute{Cols: b.before[perRow]})
+	add(computed && place == noJoin, &Compute{Cols: b.before[perRow]})
 	add(win != nil, win)
-	add(joined, joins)
-	add(len(b.before[perRow]) > 0 && joined, &Compute{Cols: b.before[perRow]})
+	add(place == behindWindow, joins)
+	add(computed && place == behindWindow, &Compute{Cols: b.before[perRow]})
 	add(where != nil && late, &Filter{X: where, Content: true})
 	add(len(b.aggs) > 0 || len(dims) > 0, &Group{Dims: dims, Aggs: b.aggs, PerRow: win == nil})
 	add(len(b.after) > 0, &Compute{Cols: b.after})
 	add(having != nil, &Filter{X: having, Having: true, Content: win != nil})
-	add(len(order) > 0 && win != nil, &Order{By: order})
-	if b.sel.Limit != nil && win != nil {
+	collected := win != nil || joins != nil // rows come several at a time
+	add(len(order) > 0 && collected, &Order{By: order})
+	if b.sel.Limit != nil && collected {
 		ns = append(ns, &Limit{N: *b.sel.Limit})
 	}
 	return append(ns, project)
@@ -144,7 +148,7 @@ func (b *builder) addInputs() error {
 			return err
 		}
 		in := &Input{Stream: s, Ref: src.Ref(), Want: &row.Schema{}}
-		if b.input(in.Ref) != nil {
+		if slices.ContainsFunc(b.inputs, func(other *Input) bool { return other.Ref == in.Ref }) {
 			return diag.At(diag.Plan, src.Pos, "stream %q is used twice", in.Ref).WithHint("give one of them an alias: " + in.Ref + " AS other")
 		}
 		b.inputs = append(b.inputs, in)
@@ -159,9 +163,15 @@ func (b *builder) addInputs() error {
 	return nil
 }
 
+// input finds an input by its alias, else by the name of its stream.
 func (b *builder) input(ref string) *Input {
 	for _, in := range b.inputs {
-		if in.Ref == ref || in.Stream.Name == ref {
+		if in.Ref == ref {
+			return in
+		}
+	}
+	for _, in := range b.inputs {
+		if in.Stream.Name == ref {
 			return in
 		}
 	}
@@ -287,31 +297,24 @@ func (b *builder) window() (*Window, error) {
 		return nil, nil
 	}
 	out := *w
+	conds := append([]ast.Expr{w.Filter, w.When, w.Begin, w.Emit}, w.Partition...)
+	st, place := raw, b.place()
+	switch {
+	case place == beforeWindow:
+		st = perRow // it takes joined rows
+	case place == behindWindow && b.readsTable(conds...):
+		return nil, diag.At(diag.Plan, b.sel.Joins[0].Pos, "the conditions of this window cannot use columns of a table: tables are joined behind it")
+	}
 	var err error
 	for _, x := range []*ast.Expr{&out.Filter, &out.When, &out.Begin, &out.Emit} {
-		if *x, err = b.resolve(*x, raw); err != nil {
+		if *x, err = b.resolve(*x, st); err != nil {
 			return nil, err
 		}
 	}
-	if out.Partition, err = b.resolveAll(w.Partition, raw); err != nil {
+	if out.Partition, err = b.resolveAll(w.Partition, st); err != nil {
 		return nil, err
 	}
-	return &Window{&out}, nil
-}
-
-func (b *builder) joins() (*Join, error) {
-	if len(b.sel.Joins) == 0 {
-		return nil, nil
-	}
-	j := &Join{}
-	for i, src := range b.sel.Joins {
-		on, err := b.resolve(src.On, grouped)
-		if err != nil {
-			return nil, err
-		}
-		j.Joins = append(j.Joins, JoinOn{Kind: src.Kind, Right: i + 1, On: on})
-	}
-	return j, nil
+	return &Window{Window: &out, Sparse: place == beforeWindow}, nil
 }
 
 func (b *builder) order() ([]ast.Sort, error) {

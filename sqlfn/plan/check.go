@@ -24,21 +24,7 @@ func (b *builder) check() error {
 	if err := b.checkHaving(); err != nil {
 		return err
 	}
-	if len(sel.Joins) == 0 {
-		if b.inputs[0].Stream.Table {
-			return diag.At(diag.Plan, sel.From.Pos, "table %s cannot be read alone", sel.From.Name).WithHint("join it with a stream")
-		}
-		return nil
-	}
-	for _, in := range b.inputs {
-		if in.Stream.Table {
-			return diag.At(diag.Plan, sel.Joins[0].Pos, "joining a table (%s) is not available in this release", in.Stream.Name)
-		}
-	}
-	if sel.Window == nil {
-		return diag.At(diag.Plan, sel.Joins[0].Pos, "a time window or count window is required to join multiple streams")
-	}
-	return nil
+	return b.checkJoins()
 }
 
 // checkHaving refuses functions that have nothing to do with the groups.

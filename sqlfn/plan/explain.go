@@ -47,19 +47,38 @@ func (*Window) Op() string { return "window" }
 func (n *Window) Info() string { return "Window:{ " + n.Window.String() + " }" }
 
 // Op implements Node.
-func (*Join) Op() string { return "join" }
+func (n *Join) Op() string {
+	for _, j := range n.Joins {
+		if j.Lookup == nil {
+			return "join"
+		}
+	}
+	return "lookup"
+}
 
 // Info implements Node.
 func (n *Join) Info() string {
 	var ks []string
 	for _, j := range n.Joins {
 		on := ""
+		if j.Lookup != nil {
+			on = ", " + j.Lookup.String()
+		}
 		if j.On != nil {
-			on = ", expr:" + j.On.String()
+			on += ", expr:" + j.On.String()
 		}
 		ks = append(ks, fmt.Sprintf("{ joinType:%s%s }", j.Kind, on))
 	}
 	return "Joins:[ " + strings.Join(ks, ", ") + " ]"
+}
+
+// String prints the question.
+func (l *Lookup) String() string {
+	keys := make([]string, len(l.Keys))
+	for i, k := range l.Keys {
+		keys[i] = k.Name + " = " + l.Values[i].String()
+	}
+	return "lookup:" + l.Table + "[ " + strings.Join(keys, ", ") + " ]"
 }
 
 // Op implements Node.
@@ -124,7 +143,7 @@ func list(es []ast.Expr) string {
 }
 
 var planNames = map[string]string{
-	"alias": "AliasPlan", "analytic": "AnalyticFuncsPlan", "filter": "FilterPlan", "having": "HavingPlan", "window": "WindowPlan", "join": "JoinPlan",
+	"alias": "AliasPlan", "analytic": "AnalyticFuncsPlan", "filter": "FilterPlan", "having": "HavingPlan", "window": "WindowPlan", "join": "JoinPlan", "lookup": "LookupPlan",
 	"aggregate": "AggregatePlan", "order": "OrderPlan", "limit": "LimitPlan", "project": "ProjectPlan",
 }
 

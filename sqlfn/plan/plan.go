@@ -22,6 +22,7 @@ type Stream struct {
 	Name            string
 	Table           bool
 	Lookup          bool
+	Retain          int         // rows kept of a scan table, 0: all
 	Schema          *row.Schema // Open: schemaless
 	Timestamp       string
 	TimestampFormat string
@@ -89,19 +90,34 @@ type Filter struct {
 
 // Window cuts the rows into windows.
 type Window struct {
-	*ast.Window // expressions resolved
+	*ast.Window      // expressions resolved
+	Sparse      bool // a window without rows is not emitted: its rows come from a join
 }
 
-// Join joins the inputs' rows of a window.
+// Join joins the inputs' rows, from left to right.
 type Join struct {
 	Joins []JoinOn
+	Each  bool // every event with tables, by itself; else the rows of a window
 }
 
 // JoinOn joins what is left of it with input Right.
 type JoinOn struct {
-	Kind  ast.JoinKind
-	Right int
-	On    ast.Expr // nil: every pair
+	Kind   ast.JoinKind
+	Right  int
+	On     ast.Expr  // nil: every pair
+	Equal  *Equality // a part of On; nil: there is none
+	Lookup *Lookup   // input Right is asked by key; On is what its answers must meet besides
+}
+
+// Equality is Left = Right, Left of the rows so far and Right of the input
+// that is joined.
+type Equality struct{ Left, Right ast.Expr }
+
+// Lookup is the question to a lookup table: the rows whose Keys have Values.
+type Lookup struct {
+	Table  string
+	Keys   []*Slot
+	Values []ast.Expr
 }
 
 // Group makes one row a group: the first row of the group plus its aggregates.

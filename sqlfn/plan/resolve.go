@@ -318,6 +318,11 @@ func (b *builder) analytic(f *fn.Func, e *ast.Call, args []ast.Expr) (ast.Expr, 
 	if f.Name == "row_number" || slices.ContainsFunc(args, b.isLate) {
 		st = grouped
 	}
+	if st == raw && b.analyticReadsTable(e, args) {
+		if st = perRow; b.place() == behindWindow {
+			return nil, diag.At(diag.Plan, e.Offset(), "function %s cannot use columns of a table that is joined behind the window", f.Name)
+		}
+	}
 	if strings.HasPrefix(f.Name, "last_hit") && len(b.aggregateCalls()) > 0 {
 		return nil, diag.At(diag.Plan, e.Offset(), "function %s is not allowed in an aggregate query", f.Name)
 	}

@@ -86,7 +86,10 @@ func (w *timeWindow) Load(r *state.Reader) error {
 }
 
 // rowContent keeps the rows themselves.
-type rowContent struct{ rows []row.Row }
+type rowContent struct {
+	rows   []row.Row
+	sparse bool // see plan.Window
+}
 
 func (c *rowContent) add(r *row.Row, t *ticks, _ exec.Emitter) {
 	k := exec.Keep(r)
@@ -96,6 +99,9 @@ func (c *rowContent) add(r *row.Row, t *ticks, _ exec.Emitter) {
 
 func (c *rowContent) fire(t *ticks, out exec.Emitter) error {
 	c.drop(t.next - t.length)
+	if c.sparse && len(c.rows) == 0 {
+		return nil
+	}
 	if err := out.Emit(row.Batch{Rows: c.rows, Span: span(t.from(), t.next, t.next)}); err != nil {
 		return err
 	}
@@ -156,7 +162,7 @@ func NewPanes(n *plan.Window, where *plan.Filter, by *exec.Grouping, cfg Config)
 	if err != nil {
 		return nil, false, err
 	}
-	p := &paneContent{ctx: cfg.Ctx, by: by, width: width, tumbling: t.length == t.distance}
+	p := &paneContent{ctx: cfg.Ctx, by: by, width: width, tumbling: t.length == t.distance, sparse: n.Sparse}
 	if where != nil {
 		if p.where.cond, err = expr.Compile(where.X); err != nil {
 			return nil, false, err
@@ -181,6 +187,7 @@ type paneContent struct {
 	where    filter
 	width    int64 // of a pane, ms
 	tumbling bool  // one pane a window
+	sparse   bool  // see plan.Window
 	panes    []*pane
 	spare    *exec.Groups
 }
@@ -221,7 +228,7 @@ func (p *paneContent) fire(t *ticks, out exec.Emitter) error {
 	p.ctx.Span = span(t.from(), t.next, t.next)
 	defer p.drop(t.next - t.length + t.distance)
 	groups, seen := p.window(t.next - t.length)
-	if seen && groups.Len() == 0 {
+	if groups.Len() == 0 && (seen || p.sparse) {
 		return nil // WHERE left nothing, which is not the same as nothing to see
 	}
 	rows, err := groups.Rows()

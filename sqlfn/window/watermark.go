@@ -42,12 +42,16 @@ type watermarkInput struct {
 
 const beginningOfTime = math.MinInt64 / 2
 
-// NewWatermark makes the operator; columns has one entry an input. Late rows
+// NewWatermark makes the operator; columns has one entry an input, without a
+// Name for a table, which does not count. Late rows
 // are counted in stats.
 func NewWatermark(columns []TimeColumn, tolerance time.Duration, loc *time.Location, stats *exec.Stats) (*Watermark, error) {
 	w := &Watermark{tolerance: tolerance.Milliseconds(), loc: loc, late: stats, mark: beginningOfTime}
 	for _, c := range columns {
 		in := watermarkInput{TimeColumn: c, newest: beginningOfTime}
+		if c.Name == "" {
+			in.newest = exec.EndOfTime
+		}
 		if c.Format != "" {
 			var err error
 			if in.layout, err = timefmt.Compile(c.Format); err != nil {

@@ -44,7 +44,7 @@ func New(n *plan.Window, cfg Config) (Operator, error) {
 	}
 	switch n.Kind {
 	case ast.Tumbling, ast.Hopping:
-		return &timeWindow{admit: admit, ticks: newTicks(n, cfg), content: &rowContent{}}, nil
+		return &timeWindow{admit: admit, ticks: newTicks(n, cfg), content: &rowContent{sparse: n.Sparse}}, nil
 	case ast.Sliding:
 		return newSliding(n, admit, cfg)
 	case ast.Session:
