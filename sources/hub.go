@@ -217,3 +217,9 @@ func (h *Hub) end() {
 		t.in.note(t, Delivery{End: true})
 	}
 }
+
+// Finite tells whether the source comes to an end.
+func (h *Hub) Finite() bool {
+	f, ok := h.cfg.Source.(Finite)
+	return ok && f.Finite()
+}

@@ -111,7 +111,7 @@ func (h *Hub) spread(p *plan, m *Message) error {
 		}
 		return nil
 	}
-	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows, At: h.at, Timed: h.timed}}
+	pc := parcel{batch: row.Batch{Schema: p.schema, Rows: rows, At: h.at, Timed: h.timed, Fresh: m.Fresh}}
 	if len(rows) <= copyRows {
 		pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
 		err := h.offer(p, &pc)
@@ -125,6 +125,7 @@ func (h *Hub) spread(p *plan, m *Message) error {
 	pc.share = s
 	for i := range parts {
 		pc.batch.Rows = rows[i*maxBatch : min((i+1)*maxBatch, len(rows))]
+		pc.batch.Fresh = m.Fresh && i == 0
 		if i == parts-1 {
 			pc.offset, pc.ack = m.Offset, claim(m.Ack, len(p.taps))
 		}

@@ -222,7 +222,7 @@ func (in *Inbox) put(t *Tap, p *parcel, wait bool) (ok bool, room <-chan struct{
 func (in *Inbox) copyIn(input int, b row.Batch) {
 	if n := len(in.queue); n > 0 {
 		t := &in.queue[n-1]
-		if t.Input == input && t.Batch.Schema == b.Schema && t.Batch.Timed == b.Timed && t.share == nil && t.Err == nil && !t.End &&
+		if t.Input == input && t.Batch.Schema == b.Schema && t.Batch.Timed == b.Timed && !b.Fresh && t.share == nil && t.Err == nil && !t.End &&
 			len(t.Batch.Rows)+len(b.Rows) <= cap(t.Batch.Rows) {
 			t.Batch.Rows = append(t.Batch.Rows, b.Rows...)
 			return

@@ -50,6 +50,7 @@ type Message struct {
 	Lines   bool   // Payload holds one document a line; a bad line loses only itself (format.DecodeLines). It is decoded when deliver returns
 	Batch   *row.Batch
 	Meta    row.Meta
+	Fresh   bool        // the source begins again at its beginning (row.Batch.Fresh)
 	TS      int64       // arrival or event time, ms; 0: now
 	Offset  []byte      // where to resume behind this message, if the source can
 	Ack     func(error) // told once when every rule has the message safely; may be nil
@@ -65,6 +66,10 @@ type Decoding interface {
 
 // Seeker is implemented by a Source that can start from an Offset (Env.Resume).
 type Seeker interface{ Rewindable() bool }
+
+// Finite is implemented by a Source that may come to an end. The streams that
+// are joined with a table wait until such a table was read.
+type Finite interface{ Finite() bool }
 
 // Pinger is implemented by a Source that can test its connection.
 type Pinger interface {

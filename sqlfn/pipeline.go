@@ -125,6 +125,9 @@ func (p *Pipeline) Push(input int, b row.Batch, out exec.Emitter) error {
 	p.begin(out, b.At)
 	b = p.adapters[input].adapt(b)
 	if t := p.tables[input]; t != nil {
+		if b.Fresh {
+			t.Clear()
+		}
 		t.Put(b.Rows)
 		return nil
 	}

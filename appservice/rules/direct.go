@@ -21,7 +21,7 @@ const (
 // inbox's turn. It returns false if the rule's own goroutine is to do it: a
 // sink has no room, the rule is ending, or it is too slow to hold up others.
 func (r *run) direct(d *sources.Delivery) bool {
-	if r.ctx == nil || r.verdict != nil || r.visits == neverAgain {
+	if r.ctx == nil || r.verdict != nil || r.visits == neverAgain || r.loading > 0 {
 		return false
 	}
 	if r.crowded { // since the last emission

@@ -14,7 +14,7 @@ import (
 	"github.com/edgesluice/sluice/sqlfn/clock"
 )
 
-// feed is one stream or table on its way into a run.
+// feed is one stream or scan table on its way into a run.
 type feed struct {
 	name   string
 	table  bool
@@ -101,7 +101,11 @@ func (h *hubs) attach(r *run, number int, input sqlfn.Input, resume []byte) (f *
 		return nil, nil, err
 	}
 	o := &r.rule.Options
-	tap, err := hub.Attach(r.in, number, sources.Want{
+	inbox := r.in
+	if input.Table {
+		inbox = r.side
+	}
+	tap, err := hub.Attach(inbox, number, sources.Want{
 		Schema: input.Want, Meta: input.Meta, Errors: true, Lossless: o.QoS > 0 || o.Block,
 	})
 	if err != nil {

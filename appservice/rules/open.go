@@ -37,7 +37,12 @@ func (s *Set) prepareWith(r *Rule, mocks map[string]sources.Source) (*run, error
 	if r.Options.QoS > 0 {
 		p.store = s.cfg.Checkpoints
 	}
-	for _, in := range pipe.Inputs() {
+	inputs := pipe.Inputs()
+	p.feeds = make([]*feed, len(inputs))
+	for _, in := range inputs {
+		if in.Table && !in.Lookup && p.side == nil {
+			p.side = sources.NewInbox(r.Options.BufferLength)
+		}
 		if mocks[in.Stream] != nil {
 			continue
 		}
@@ -76,14 +81,20 @@ func (s *Set) open(ctx context.Context, r *run) error {
 	}
 	var starts []func()
 	for i, in := range r.pipe.Inputs() {
+		if in.Lookup {
+			continue
+		}
 		f, start, err := s.hubs.attach(r, i, in, offsets[in.Stream])
 		if err != nil {
 			return err
 		}
-		r.feeds = append(r.feeds, f)
+		r.feeds[i] = f
 		starts = append(starts, start)
-		if !in.Table {
+		switch {
+		case !in.Table:
 			r.open++
+		case f.hub.Finite():
+			r.loading++
 		}
 	}
 	for _, o := range r.outs {
@@ -130,7 +141,9 @@ func (s *Set) restore(ctx context.Context, r *run) (offsets map[string][]byte, e
 	}
 	offsets = map[string][]byte{}
 	for _, in := range r.pipe.Inputs() {
-		offsets[in.Stream] = parts[partOffset+in.Stream]
+		if !in.Table { // a table is read from its beginning
+			offsets[in.Stream] = parts[partOffset+in.Stream]
+		}
 	}
 	return offsets, nil
 }
@@ -171,7 +184,7 @@ func (r *run) checkpoint(ctx context.Context) {
 	}
 	parts := map[string][]byte{partPlan: []byte(r.plan), partPipeline: w.Bytes()}
 	for _, f := range r.feeds {
-		if f.offset != nil {
+		if f != nil && f.offset != nil && !f.table {
 			parts[partOffset+f.name] = f.offset
 		}
 	}

@@ -43,7 +43,8 @@ type run struct {
 	rule  *Rule
 	pipe  Pipeline
 	in    *sources.Inbox
-	feeds []*feed // by input
+	side  *sources.Inbox // for the rows of tables; nil: there are none
+	feeds []*feed        // by input; nil: a lookup table
 	outs  []outlet
 	mocks map[string]sources.Source // in place of streams' own, in trials
 
@@ -51,16 +52,18 @@ type run struct {
 	log   *slog.Logger
 	store state.Store // nil: no checkpoints
 
-	ctx    context.Context
-	open   int   // stream inputs that are not exhausted
-	stopAt int64 // ms; 0: never
-	nextCP int64 // ms of the next checkpoint
-	epoch  uint64
-	plan   string // fingerprint of the definition
-	torn   bool   // the pipeline was left in the middle of a batch
-	armed  int64  // ms for which tick is set; 0: not set
-	tick   <-chan time.Time
-	disarm func()
+	ctx     context.Context
+	open    int   // stream inputs that are not exhausted
+	loading int   // tables that are being read
+	loadBy  int64 // ms; 0: no longer waited for
+	stopAt  int64 // ms; 0: never
+	nextCP  int64 // ms of the next checkpoint
+	epoch   uint64
+	plan    string // fingerprint of the definition
+	torn    bool   // the pipeline was left in the middle of a batch
+	armed   int64  // ms for which tick is set; 0: not set
+	tick    <-chan time.Time
+	disarm  func()
 
 	// Whoever runs the pipeline, this goroutine or a hub's (see direct), holds
 	// the inbox's turn; it guards all of the run.
@@ -91,6 +94,9 @@ func (r *run) loop(ctx context.Context) (err error) {
 	if r.store != nil {
 		r.nextCP = r.now() + r.rule.Options.CheckpointInterval.Milliseconds()
 	}
+	if r.loading > 0 {
+		r.loadBy = r.now() + loadTimeout.Milliseconds()
+	}
 	for r.verdict == nil {
 		r.arm()
 		r.in.Leave()
@@ -111,10 +117,16 @@ func (r *run) loop(ctx context.Context) (err error) {
 
 // wait returns when something has arrived, or is due.
 func (r *run) wait(ctx context.Context) (ticked bool, err error) {
+	var side <-chan struct{}
+	if r.side != nil {
+		side = r.side.Ready()
+	}
 	select {
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	case <-r.in.Ready():
+		return false, nil
+	case <-side:
 		return false, nil
 	case <-r.tick:
 		return true, nil
@@ -123,15 +135,14 @@ func (r *run) wait(ctx context.Context) (ticked bool, err error) {
 
 // step takes what has arrived, then does what is due.
 func (r *run) step() error {
-	ds := r.in.Take()
-	for i := range ds {
-		if err := context.Cause(r.ctx); err != nil {
-			refuse(ds[i:], err)
+	if r.side != nil {
+		if err := r.takeAll(r.side.Take()); err != nil {
 			return err
 		}
-		if err := r.take(ds[i]); err != nil {
-			refuse(ds[i+1:], err)
-			return r.cut(err)
+	}
+	if !r.waitsForTables() {
+		if err := r.takeAll(r.in.Take()); err != nil {
+			return err
 		}
 	}
 	now := r.now()
@@ -151,6 +162,38 @@ func (r *run) step() error {
 		return errExhausted
 	}
 	return nil
+}
+
+// takeAll hands deliveries to the pipeline.
+func (r *run) takeAll(ds []sources.Delivery) error {
+	for i := range ds {
+		if err := context.Cause(r.ctx); err != nil {
+			refuse(ds[i:], err)
+			return err
+		}
+		if err := r.take(ds[i]); err != nil {
+			refuse(ds[i+1:], err)
+			return r.cut(err)
+		}
+	}
+	return nil
+}
+
+// loadTimeout bounds how long streams wait for the tables they are joined with.
+const loadTimeout = 10 * time.Second
+
+// waitsForTables tells whether events are to wait in the inbox: one that is
+// joined with a table that is half read would be lost.
+func (r *run) waitsForTables() bool {
+	switch {
+	case r.loading == 0 || r.loadBy == 0:
+		return false
+	case r.now() >= r.loadBy:
+		r.log.Warn("tables are not read yet, the rule goes on without their rows", "tables", r.loading)
+		r.loadBy = 0
+		return false
+	}
+	return true
 }
 
 // cut tells a stop that reached the pipeline through an outlet from a failure.
@@ -200,21 +243,12 @@ func (r *run) exhausted(input int) error {
 		return nil
 	}
 	f.ended = true
-	if !f.table {
-		r.open--
+	if f.table {
+		r.loading--
+		return nil
 	}
-	if err := r.pipe.End(input, r); err != nil || r.open > 0 {
-		return err
-	}
-	for i := range r.feeds {
-		if !r.feeds[i].ended {
-			r.feeds[i].ended = true
-			if err := r.pipe.End(i, r); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	r.open--
+	return r.pipe.End(input, r)
 }
 
 // Emit implements exec.Emitter.
@@ -271,6 +305,9 @@ func (r *run) next() int64 {
 	}
 	soonest(r.nextCP)
 	soonest(r.stopAt)
+	if r.loading > 0 {
+		soonest(r.loadBy)
+	}
 	return next
 }
 
@@ -289,7 +326,9 @@ func (r *run) finish(cause error) {
 	ctx, cancel := r.limited()
 	defer cancel()
 	for _, f := range r.feeds {
-		f.close(ctx)
+		if f != nil {
+			f.close(ctx)
+		}
 	}
 	if r.store != nil && !r.torn && isEnd(cause) {
 		r.checkpoint(ctx)
@@ -335,7 +374,9 @@ func (r *run) limited() (context.Context, context.CancelFunc) {
 func (r *run) nodes() []Node {
 	var ns []Node
 	for _, f := range r.feeds {
-		ns = append(ns, f.node())
+		if f != nil {
+			ns = append(ns, f.node())
+		}
 	}
 	for i, s := range r.pipe.Stages() {
 		n := Node{Kind: "op", Name: s.Name, Stats: s.Stats}

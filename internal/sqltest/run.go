@@ -40,6 +40,7 @@ type runner struct {
 	counts   map[string]int64 // of pipelines that crashed
 	failures int64
 	lookups  map[string][]value.Value // rows of lookup tables, objects
+	files    []step                   // rows of tables that are read as a whole
 }
 
 func (c *testCase) run() error {
@@ -232,6 +233,9 @@ func (r *runner) event(s step) error {
 			return err
 		}
 	}
+	if r.isFile(s.stream) {
+		r.files = append(r.files, s)
+	}
 	if !known && r.streams[s.stream] == nil {
 		return fmt.Errorf("stream %q is not created in ddl", s.stream)
 	}
@@ -290,14 +294,29 @@ func (r *runner) crash() error {
 		return err
 	}
 	_, parts, err := r.store.Latest(context.Background(), ruleID)
-	if err != nil || parts == nil {
+	if err != nil {
 		return err
 	}
-	rd := state.NewReader(parts["pipeline"])
-	if err := r.pipeline.Load(rd); err != nil {
-		return err
+	if parts != nil {
+		rd := state.NewReader(parts["pipeline"])
+		if err := errors.Join(r.pipeline.Load(rd), rd.Err()); err != nil {
+			return err
+		}
 	}
-	return rd.Err()
+	files := r.files
+	r.files = nil
+	for _, s := range files { // they are read again
+		if err := r.event(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isFile tells whether a stream is a table that is read as a whole.
+func (r *runner) isFile(stream string) bool {
+	s, err := r.streams.Stream(stream)
+	return err == nil && s.Table && !s.Lookup && s.RetainSize == 0
 }
 
 func (r *runner) end(stream string) error {

@@ -95,6 +95,9 @@ func (s *Source) Decoder(cfg format.Config) (format.Decoder, error) {
 // Rewindable implements sources.Seeker.
 func (s *Source) Rewindable() bool { return true }
 
+// Finite implements sources.Finite.
+func (s *Source) Finite() bool { return s.interval == 0 }
+
 // Ping implements sources.Pinger.
 func (s *Source) Ping(_ context.Context, env sources.Env) error {
 	_, err := s.files(env)
@@ -109,14 +112,19 @@ func (s *Source) Run(ctx context.Context, env sources.Env, deliver func(sources.
 			return fmt.Errorf("file source: the saved offset %q is broken: %w", env.Resume, err)
 		}
 	}
+	fresh := false
+	mark := func(m sources.Message) error {
+		m.Fresh, fresh = fresh, false
+		return deliver(m)
+	}
 	for {
-		if err := s.readAll(ctx, env, from, deliver); err != nil {
+		if err := s.readAll(ctx, env, from, mark); err != nil {
 			return err
 		}
 		if s.interval == 0 {
 			return nil
 		}
-		from = place{}
+		from, fresh = place{}, true
 		if err := sleep(ctx, env, s.interval); err != nil {
 			return err
 		}

@@ -79,6 +79,9 @@ func (s *Source) prepare() error {
 // Decoder implements sources.Decoding.
 func (s *Source) Decoder(cfg format.Config) (format.Decoder, error) { return json.NewDecoder(cfg) }
 
+// Finite implements sources.Finite.
+func (s *Source) Finite() bool { return !s.loop }
+
 // Run implements sources.Source. The first row is sent at once.
 func (s *Source) Run(ctx context.Context, env sources.Env, deliver func(sources.Message) error) error {
 	env.Status.Connected()

@@ -35,8 +35,13 @@ func (t *Table) Clear() {
 // Len returns the number of rows.
 func (t *Table) Len() int { return len(t.rows) }
 
-// Save implements state.Stateful.
+// Save implements state.Stateful. A table that keeps all rows is read as a
+// whole when its source starts: it has nothing to remember.
 func (t *Table) Save(w *state.Writer) error {
+	if t.Retain == 0 {
+		w.Int(0)
+		return nil
+	}
 	w.Int(int64(len(t.rows)))
 	for i := range t.rows {
 		w.Row(&t.rows[i])

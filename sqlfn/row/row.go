@@ -84,6 +84,7 @@ type Batch struct {
 	Span   Span
 	At     int64 // when the rows arrived, ms; 0: not noted
 	Timed  bool  // TS is a time of the source's own, not that of arrival
+	Fresh  bool  // the source begins again at its beginning: what a table has of it is void
 }
 
 // Object returns a row as one STRUCT value: present columns and Rest merged,
