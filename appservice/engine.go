@@ -119,7 +119,7 @@ func sourceProps(kind string) []string {
 		return nil
 	}
 	set := param.New(kind)
-	d.New().Params(set)
+	d.Params(set)
 	var names []string
 	for _, s := range set.Specs() {
 		names = append(names, s.Name)

@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/edgesluice/sluice/sqlfn/diag"
 	"github.com/edgesluice/sluice/sqlfn/param"
 )
 
@@ -40,6 +41,10 @@ func Open(name string, props map[string]any) (Source, PayloadProps, error) {
 	d, err := Lookup(name)
 	if err != nil {
 		return nil, PayloadProps{}, err
+	}
+	if d.New == nil {
+		return nil, PayloadProps{}, diag.New(diag.Exec, "source %s is a lookup table and cannot be read as a stream", name).
+			WithHint("write KIND=\"lookup\" in CREATE TABLE")
 	}
 	owner := fmt.Sprintf("source %q", name)
 	src, own := d.New(), param.New(owner)

@@ -17,6 +17,25 @@ type Driver struct {
 	NewTable func() Table // usable for lookup tables; nil: it is not
 }
 
+// Params declares the properties of the source; none if the driver has only
+// lookup tables.
+func (d *Driver) Params(p *param.Set) {
+	if d.New != nil {
+		d.New().Params(p)
+	}
+}
+
+// TableParams declares the properties of the lookup table; none if the driver
+// has no such tables.
+func (d *Driver) TableParams(p *param.Set) {
+	if d.NewTable != nil {
+		d.NewTable().Params(p)
+		common := param.New("lookup table")
+		new(TableProps).Params(common)
+		p.Include(common)
+	}
+}
+
 var drivers = map[string]*Driver{}
 
 // Register adds a driver; it panics on a duplicate.

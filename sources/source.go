@@ -29,6 +29,7 @@ type Source interface {
 type Env struct {
 	Stream     string // name of the stream
 	Datasource string // DATASOURCE option
+	Key        string // KEY option, of tables
 	DataDir    string // for relative paths
 	Log        *slog.Logger
 	Clock      clock.Clock

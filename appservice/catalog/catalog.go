@@ -46,6 +46,8 @@ type Catalog struct {
 	defs  map[string]*Definition
 	keys  map[keyPath]map[string]any
 	conns map[string]*Connection
+
+	listeners []func(name string)
 }
 
 // Definition is one stream or table.
@@ -94,6 +96,16 @@ func parseCreate(sql string) (*Definition, error) {
 		create.Text = sql
 	}
 	return &Definition{Create: create, Temp: isTrue(create.Options.Temp)}, nil
+}
+
+// OnChange has f called after a stream or table was created, replaced or
+// dropped. It must be called before the Catalog is used by several goroutines.
+func (c *Catalog) OnChange(f func(name string)) { c.listeners = append(c.listeners, f) }
+
+func (c *Catalog) changed(name string) {
+	for _, f := range c.listeners {
+		f(name)
+	}
 }
 
 // What returns "stream" or "table".

@@ -69,7 +69,11 @@ func (c *Catalog) Source(name string) (*Source, error) {
 		return nil, err
 	}
 	set := param.New("source " + strconv.Quote(driver.Name))
-	driver.New().Params(set)
+	if d.Table && d.hasKind("lookup") {
+		driver.TableParams(set)
+	} else {
+		driver.Params(set)
+	}
 	layers := layers{specs: set.Specs(), merged: map[string]any{}}
 	layers.add(c.defaults(Sources, driver.Name))
 	if key := d.Options.ConfKey; key != "" && !strings.EqualFold(key, "default") {

@@ -35,15 +35,20 @@ func (c *Catalog) create(d *Definition) (string, error) {
 	if err := d.check(); err != nil {
 		return "", diag.InSQL(err, d.Text)
 	}
+	if err := c.storeNew(d); err != nil {
+		return "", err
+	}
+	c.changed(d.Name)
+	return capital(d.What()) + " " + d.Name + " is created.", nil
+}
+
+func (c *Catalog) storeNew(d *Definition) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.defs[d.Name] != nil {
-		return "", diag.New(diag.Stream, "Create %s fails: Item %s already exists.", d.What(), d.Name)
+		return diag.New(diag.Stream, "Create %s fails: Item %s already exists.", d.What(), d.Name)
 	}
-	if err := c.store(d); err != nil {
-		return "", err
-	}
-	return capital(d.What()) + " " + d.Name + " is created.", nil
+	return c.store(d)
 }
 
 // Replace defines the stream or table name anew, or for the first time.
@@ -58,25 +63,39 @@ func (c *Catalog) Replace(name string, table bool, sql string) (string, error) {
 	if err := d.check(); err != nil {
 		return "", diag.InSQL(err, sql)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if old := c.defs[name]; old != nil {
-		if old.Table != d.Table || old.Table != table {
-			return "", diag.New(diag.Stream, "Replace %s fails: %s is a %s", name, name, old.What())
-		}
-		if v := d.Options.Version; v != "" && v < old.Options.Version {
-			return "", diag.New(diag.Stream, "Replace %s fails: source %s already exists with version (%s), new version (%s) is lower", name, name, old.Options.Version, v)
-		}
-	}
-	if err := c.store(d); err != nil {
+	if err := c.storeOver(d, table); err != nil {
 		return "", err
 	}
+	c.changed(name)
 	return capital(d.What()) + " " + name + " is replaced.", nil
+}
+
+func (c *Catalog) storeOver(d *Definition, table bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := d.Name
+	if old := c.defs[name]; old != nil {
+		if old.Table != d.Table || old.Table != table {
+			return diag.New(diag.Stream, "Replace %s fails: %s is a %s", name, name, old.What())
+		}
+		if v := d.Options.Version; v != "" && v < old.Options.Version {
+			return diag.New(diag.Stream, "Replace %s fails: source %s already exists with version (%s), new version (%s) is lower", name, name, old.Options.Version, v)
+		}
+	}
+	return c.store(d)
 }
 
 // Drop removes a stream or table. Whether rules use it is for the caller to
 // ask.
 func (c *Catalog) Drop(name string, table bool) error {
+	if err := c.remove(name, table); err != nil {
+		return err
+	}
+	c.changed(name)
+	return nil
+}
+
+func (c *Catalog) remove(name string, table bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	d := c.defs[name]

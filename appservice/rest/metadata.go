@@ -125,7 +125,11 @@ func sourceSpecs(name string) (*sources.Driver, []*param.Spec, error) {
 		return nil, nil, unknownDriver(name)
 	}
 	own, common := param.New("source "+name), param.New("source "+name)
-	d.New().Params(own)
+	if d.New == nil {
+		d.TableParams(own)
+		return d, own.Specs(), nil
+	}
+	d.Params(own)
 	new(sources.PayloadProps).Params(common)
 	own.Include(common)
 	return d, own.Specs(), nil

@@ -79,13 +79,16 @@ func (f *feeder) count() (opens, live int, acked []error) {
 }
 
 // hand is the driver: it runs the feeder named by DATASOURCE.
-type hand struct{ fromEnd bool }
+type hand struct{ fromEnd, finite bool }
 
 func (h *hand) Params(p *param.Set) {
 	p.Bool(&h.fromEnd, "fromEnd", false, param.T("without an offset, deliver only what comes", "仅发送新到的数据"))
+	p.Bool(&h.finite, "finite", false, param.T("it comes to an end", "数据有尽头"))
 }
 
 func (h *hand) Rewindable() bool { return true }
+
+func (h *hand) Finite() bool { return h.finite }
 
 func (h *hand) Run(ctx context.Context, env sources.Env, deliver func(sources.Message) error) error {
 	f := feed_(env.Datasource)
@@ -220,7 +223,7 @@ func (away) Close() error                               { return nil }
 
 func init() {
 	sinks.Register(&sinks.Driver{Name: "away", New: func() sinks.Sink { return away{} }})
-	sources.Register(&sources.Driver{Name: "hand", New: func() sources.Source { return &hand{} }})
+	sources.Register(&sources.Driver{Name: "hand", Table: true, New: func() sources.Source { return &hand{} }})
 	sinks.Register(&sinks.Driver{Name: "shelf", New: func() sinks.Sink { return &shelf{} }})
 }
 

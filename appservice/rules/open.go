@@ -8,15 +8,16 @@ import (
 
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sqlfn"
+	"github.com/edgesluice/sluice/sqlfn/exec"
 	"github.com/edgesluice/sluice/sqlfn/state"
 )
 
-// compileRule makes the pipeline of a rule.
-func (s *Set) compileRule(r *Rule) (Pipeline, error) {
+// compileRule makes the pipeline of a rule; ask answers for lookup tables.
+func (s *Set) compileRule(r *Rule, ask exec.Lookup) (Pipeline, error) {
 	return s.cfg.Compile(r.Select, s.cfg.Catalog, sqlfn.Options{
 		Rule: r.ID, EventTime: r.Options.EventTime, LateTolerance: r.Options.LateTolerance,
 		SendNil: r.Options.SendNil, SendMeta: r.Options.SendMeta, IgnoreCase: s.cfg.IgnoreCase,
-		Clock: s.cfg.Clock, Loc: s.cfg.Location, Functions: s.cfg.Functions,
+		Clock: s.cfg.Clock, Loc: s.cfg.Location, Functions: s.cfg.Functions, Lookup: ask,
 	})
 }
 
@@ -26,18 +27,18 @@ func (s *Set) prepare(r *Rule) (*run, error) { return s.prepareWith(r, nil) }
 
 // prepareWith is prepare with sources of its own for some streams.
 func (s *Set) prepareWith(r *Rule, mocks map[string]sources.Source) (*run, error) {
-	pipe, err := s.compileRule(r)
-	if err != nil {
-		return nil, err
-	}
 	p := &run{
-		rule: r, pipe: pipe, clock: s.cfg.Clock, log: s.cfg.Log.With("rule", r.ID),
-		in: sources.NewInbox(r.Options.BufferLength), plan: s.fingerprint(r), mocks: mocks,
+		rule: r, clock: s.cfg.Clock, log: s.cfg.Log.With("rule", r.ID),
+		in: sources.NewInbox(r.Options.BufferLength), plan: s.fingerprint(r), mocks: mocks, tables: map[string]*lookup{},
+	}
+	var err error
+	if p.pipe, err = s.compileRule(r, p.ask); err != nil {
+		return nil, err
 	}
 	if r.Options.QoS > 0 {
 		p.store = s.cfg.Checkpoints
 	}
-	inputs := pipe.Inputs()
+	inputs := p.pipe.Inputs()
 	p.feeds = make([]*feed, len(inputs))
 	for _, in := range inputs {
 		if in.Table && !in.Lookup && p.side == nil {
@@ -46,7 +47,11 @@ func (s *Set) prepareWith(r *Rule, mocks map[string]sources.Source) (*run, error
 		if mocks[in.Stream] != nil {
 			continue
 		}
-		if err := s.hubs.check(in.Stream); err != nil {
+		check := s.hubs.check
+		if in.Lookup {
+			check = s.lookups.check
+		}
+		if err := check(in.Stream); err != nil {
 			return nil, err
 		}
 	}
@@ -82,6 +87,10 @@ func (s *Set) open(ctx context.Context, r *run) error {
 	var starts []func()
 	for i, in := range r.pipe.Inputs() {
 		if in.Lookup {
+			if r.tables[in.Stream], err = s.lookups.find(in.Stream); err != nil {
+				return err
+			}
+			r.visits = neverAgain // it waits for answers: not in the goroutine of a hub
 			continue
 		}
 		f, start, err := s.hubs.attach(r, i, in, offsets[in.Stream])
@@ -136,7 +145,7 @@ func (s *Set) restore(ctx context.Context, r *run) (offsets map[string][]byte, e
 	if err := errors.Join(r.pipe.Load(rd), rd.Err()); err != nil {
 		// The pipeline may hold half of it: make a new one.
 		r.log.Error("checkpoint does not fit, the rule starts afresh", "error", err)
-		r.pipe, err = s.compileRule(r.rule)
+		r.pipe, err = s.compileRule(r.rule, r.ask)
 		return nil, err
 	}
 	offsets = map[string][]byte{}

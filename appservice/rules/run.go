@@ -46,7 +46,9 @@ type run struct {
 	side  *sources.Inbox // for the rows of tables; nil: there are none
 	feeds []*feed        // by input; nil: a lookup table
 	outs  []outlet
-	mocks map[string]sources.Source // in place of streams' own, in trials
+	// tables are the lookup tables, by name.
+	tables map[string]*lookup
+	mocks  map[string]sources.Source // in place of streams' own, in trials
 
 	clock clock.Clock
 	log   *slog.Logger

@@ -53,8 +53,9 @@ type Config struct {
 
 // Set is all rules of the service.
 type Set struct {
-	cfg  Config
-	hubs *hubs
+	cfg     Config
+	hubs    *hubs
+	lookups *lookups
 
 	mu      sync.Mutex
 	entries map[string]*entry
@@ -72,14 +73,17 @@ func New(cfg Config) *Set {
 	if cfg.Compile == nil {
 		cfg.Compile = compile
 	}
-	return &Set{
+	s := &Set{
 		cfg:     cfg,
 		entries: map[string]*entry{},
 		hubs: &hubs{
 			catalog: cfg.Catalog, dataDir: cfg.DataDir, loc: cfg.Location, clock: cfg.Clock, log: cfg.Log,
 			shared: map[string]*sharedHub{},
 		},
+		lookups: &lookups{catalog: cfg.Catalog, dataDir: cfg.DataDir, clock: cfg.Clock, log: cfg.Log, open: map[string]*lookup{}},
 	}
+	cfg.Catalog.OnChange(s.lookups.changed)
+	return s
 }
 
 func compile(sel *ast.Select, cat sqlfn.Catalog, opt sqlfn.Options) (Pipeline, error) {
@@ -89,6 +93,7 @@ func compile(sel *ast.Select, cat sqlfn.Catalog, opt sqlfn.Options) (Pipeline, e
 // Load reads the stored rules and starts those that are triggered. A rule that
 // cannot be read or started is there, stopped by an error.
 func (s *Set) Load() error {
+	s.lookups.openAll()
 	var loaded []*entry
 	err := s.cfg.DB.Each(kv.Rules, func(id string, text []byte) error {
 		loaded = append(loaded, s.entryOf(id, text))
@@ -359,6 +364,7 @@ func (s *Set) Close(ctx context.Context) error {
 	go func() { wg.Wait(); close(done) }()
 	select {
 	case <-done:
+		s.lookups.closeAll()
 		return nil
 	case <-ctx.Done():
 		return fmt.Errorf("rules: some do not stop: %w", ctx.Err())

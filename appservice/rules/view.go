@@ -126,7 +126,7 @@ func (s *Set) pipelineOf(e *entry) (Pipeline, error) {
 	if r == nil {
 		return nil, diag.New(diag.Rule, "%s", e.snapshot().Message)
 	}
-	return s.compileRule(r)
+	return s.compileRule(r, nil)
 }
 
 // Validate parses and compiles a rule without keeping it and returns the
@@ -146,7 +146,7 @@ func (s *Set) Validate(text []byte) (streams []string, err error) {
 			return nil, err
 		}
 	}
-	if _, err := s.compileRule(r); err != nil {
+	if _, err := s.compileRule(r, nil); err != nil {
 		return nil, err
 	}
 	return r.Streams(), nil

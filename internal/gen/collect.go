@@ -158,9 +158,9 @@ func sourceDrivers() (drivers, error) {
 		}
 		each := driver{Name: name, Doc: d.Doc, Stream: d.New != nil, Table: d.Table, Lookup: d.NewTable != nil}
 		if each.Stream {
-			each.Own = declared(d.New().Params)
+			each.Own = declared(d.Params)
 		} else {
-			each.Own = declared(d.NewTable().Params)
+			each.Own = declared(d.TableParams)
 		}
 		ds.Each = append(ds.Each, each)
 	}

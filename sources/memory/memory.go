@@ -21,6 +21,8 @@ func init() {
 		Name: "memory", Table: true,
 		Doc: param.T("Rows that other rules sent to a memory sink.", "其他规则发送到内存动作的行。"),
 		New: func() sources.Source { return &source{} },
+
+		NewTable: func() sources.Table { return &Table{} },
 	})
 }
 
