@@ -89,7 +89,7 @@ func (p *Pipeline) assemble(start int64) error {
 	cfg := window.Config{Ctx: p.ctx, EventTime: p.opt.EventTime, Start: start}
 	nodes := p.plan.Nodes
 	for i := 0; i < len(nodes); i++ {
-		used, err := p.addPanes(nodes[i:], cfg)
+		used, err := p.addAggregating(nodes[i:], cfg)
 		if err != nil {
 			return err
 		}
@@ -143,12 +143,12 @@ func (p *Pipeline) layout() exec.Layout {
 	return l
 }
 
-// addPanes puts a tumbling or hopping window, the WHERE on its content and its
-// GROUP BY into one operator that aggregates as rows come. It returns how many
-// nodes it took, 0 if the window must keep rows.
-func (p *Pipeline) addPanes(nodes []plan.Node, cfg window.Config) (int, error) {
+// addAggregating puts a time window, the WHERE on its content and its GROUP BY
+// into one operator that aggregates as rows come. It returns how many nodes it
+// took, 0 if the window must keep rows.
+func (p *Pipeline) addAggregating(nodes []plan.Node, cfg window.Config) (int, error) {
 	win, ok := nodes[0].(*plan.Window)
-	if !ok || win.Kind != ast.Tumbling && win.Kind != ast.Hopping {
+	if !ok {
 		return 0, nil
 	}
 	rest := nodes[1:]
@@ -160,11 +160,16 @@ func (p *Pipeline) addPanes(nodes []plan.Node, cfg window.Config) (int, error) {
 	if !ok {
 		return 0, nil
 	}
-	by, err := exec.NewGrouping(group, p.plan.Width, p.ctx)
-	if err != nil {
-		return 0, err
+	var op exec.Operator
+	var err error
+	switch win.Kind {
+	case ast.Tumbling, ast.Hopping:
+		op, ok, err = p.panes(win, where, group, cfg)
+	case ast.Sliding:
+		op, ok, err = p.moving(win, where, group, rest[1:], cfg)
+	default:
+		ok = false
 	}
-	op, ok, err := window.NewPanes(win, where, by, cfg)
 	if err != nil || !ok {
 		return 0, err
 	}
@@ -173,6 +178,32 @@ func (p *Pipeline) addPanes(nodes []plan.Node, cfg window.Config) (int, error) {
 		return 3, nil
 	}
 	return 2, nil
+}
+
+func (p *Pipeline) panes(win *plan.Window, where *plan.Filter, group *plan.Group, cfg window.Config) (exec.Operator, bool, error) {
+	by, err := exec.NewGrouping(group, p.plan.Width, p.ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	return window.NewPanes(win, where, by, cfg)
+}
+
+func (p *Pipeline) moving(win *plan.Window, where *plan.Filter, group *plan.Group, behind []plan.Node, cfg window.Config) (exec.Operator, bool, error) {
+	for _, in := range p.plan.Inputs {
+		if in.Meta {
+			return nil, false, nil // what a result knows of its event is in the row
+		}
+	}
+	var cond ast.Expr
+	if where != nil {
+		cond = where.X
+	}
+	content, ok, err := exec.NewMoving(group, cond, behind, p.plan.Width, p.ctx)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	op, err := window.NewMovingSliding(win, content, cfg)
+	return op, true, err
 }
 
 func (p *Pipeline) addWatermark() error {

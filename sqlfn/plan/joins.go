@@ -167,41 +167,19 @@ func (b *builder) owns(input int, s *Slot) bool { return slices.Contains(b.input
 // reads tells whether an expression depends on an input.
 func (b *builder) reads(e ast.Expr, input int) bool {
 	found := false
-	eachSlot(e, func(s *Slot) { found = found || b.owns(input, s) })
-	return found
+	all := eachSlot(e, func(s *Slot) { found = found || b.owns(input, s) })
+	return found || all
 }
 
 // readsOnly tells whether an expression depends on columns of inputs from..to-1
 // and on nothing else.
 func (b *builder) readsOnly(e ast.Expr, from, to int) bool {
 	found, only := false, true
-	eachSlot(e, func(s *Slot) {
+	all := eachSlot(e, func(s *Slot) {
 		found = true
 		only = only && slices.ContainsFunc(b.inputs[from:to], func(in *Input) bool { return slices.Contains(in.cols, s) })
 	})
-	return found && only
-}
-
-// eachSlot calls f for the slots of a resolved expression.
-func eachSlot(e ast.Expr, f func(*Slot)) {
-	ast.Walk(e, func(e ast.Expr) bool {
-		switch e := e.(type) {
-		case *Slot:
-			f(e)
-		case *FirstOf:
-			for _, s := range e.Slots {
-				f(s)
-			}
-		case *RowObject:
-			f(&Slot{}) // everything
-		case *Apply:
-			for _, a := range e.Args {
-				eachSlot(a, f)
-			}
-			return false
-		}
-		return true
-	})
+	return found && only && !all
 }
 
 // readsTable tells whether an expression that is not resolved yet names a

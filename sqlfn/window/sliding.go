@@ -10,22 +10,95 @@ import (
 	"github.com/edgesluice/sluice/sqlfn/state"
 )
 
-// sliding emits, for every row (or every row for which WHEN holds), the rows of
-// the last length ms; with a delay also those of the next delay ms.
-type sliding struct {
+// trigger says when a sliding window emits: at every row, or every row for
+// which WHEN holds, and then a delay later.
+type trigger struct {
 	admit         filter
 	when          expr.Func
 	length, delay int64
-	rows          []row.Row
 	pending       []int64 // times of rows that wait for their delay
+	// emit emits the window of a row at a time.
+	emit func(at int64, out exec.Emitter) error
 }
 
-func newSliding(n *plan.Window, admit filter, cfg Config) (*sliding, error) {
-	w := &sliding{admit: admit, length: n.Size * unitMS[n.Unit], delay: n.Second * unitMS[n.Unit]}
+func newTrigger(n *plan.Window, admit filter) (trigger, error) {
+	t := trigger{admit: admit, length: n.Size * unitMS[n.Unit], delay: n.Second * unitMS[n.Unit]}
 	var err error
 	if n.When != nil {
-		w.when, err = expr.Compile(n.When)
+		t.when, err = expr.Compile(n.When)
 	}
+	return t, err
+}
+
+// arrived emits for a row that is in the content now, or notes to do so.
+func (t *trigger) arrived(r *row.Row, out exec.Emitter) error {
+	if t.when != nil {
+		ok, err := expr.True(t.when, t.admit.ctx, r)
+		if err != nil {
+			out.Fail(fmt.Errorf("run When error: %w", err))
+		}
+		if !ok || err != nil {
+			return nil
+		}
+	}
+	if t.delay > 0 {
+		t.pending = append(t.pending, r.TS)
+		return nil
+	}
+	return t.emit(r.TS, out)
+}
+
+// fire emits the windows whose delay has passed at now.
+func (t *trigger) fire(now int64, out exec.Emitter) error {
+	for len(t.pending) > 0 && t.pending[0]+t.delay <= now {
+		at := t.pending[0]
+		t.pending = t.pending[1:]
+		if err := t.emit(at, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Advance implements exec.Operator.
+func (t *trigger) Advance(now int64, out exec.Emitter) error { return t.fire(now, out) }
+
+// Flush implements Operator.
+func (t *trigger) Flush(out exec.Emitter) error { return t.fire(exec.EndOfTime, out) }
+
+// NextWake implements exec.Waker.
+func (t *trigger) NextWake() (int64, bool) {
+	if len(t.pending) == 0 {
+		return 0, false
+	}
+	return t.pending[0] + t.delay, true
+}
+
+func (t *trigger) save(w *state.Writer) {
+	w.Int(int64(len(t.pending)))
+	for _, at := range t.pending {
+		w.Int(at)
+	}
+}
+
+func (t *trigger) load(r *state.Reader) {
+	t.pending = make([]int64, r.Len())
+	for i := range t.pending {
+		t.pending[i] = r.Int()
+	}
+}
+
+// sliding emits the rows of the last length ms; with a delay also those of the
+// next delay ms.
+type sliding struct {
+	trigger
+	rows []row.Row
+}
+
+func newSliding(n *plan.Window, admit filter) (*sliding, error) {
+	t, err := newTrigger(n, admit)
+	w := &sliding{trigger: t}
+	w.emit = w.content
 	return w, err
 }
 
@@ -41,44 +114,14 @@ func (w *sliding) Push(b row.Batch, out exec.Emitter) error {
 		}
 		w.drop(r.TS - w.length - w.delay)
 		w.rows = append(w.rows, exec.Keep(r))
-		if !w.triggers(r, out) {
-			continue
-		}
-		if w.delay > 0 {
-			w.pending = append(w.pending, r.TS)
-			continue
-		}
-		if err := w.emit(r.TS, out); err != nil {
+		if err := w.arrived(r, out); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *sliding) triggers(r *row.Row, out exec.Emitter) bool {
-	if w.when == nil {
-		return true
-	}
-	ok, err := expr.True(w.when, w.admit.ctx, r)
-	if err != nil {
-		out.Fail(fmt.Errorf("run When error: %w", err))
-	}
-	return ok && err == nil
-}
-
-// fire emits the windows whose delay has passed at now.
-func (w *sliding) fire(now int64, out exec.Emitter) error {
-	for len(w.pending) > 0 && w.pending[0]+w.delay <= now {
-		at := w.pending[0]
-		w.pending = w.pending[1:]
-		if err := w.emit(at, out); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (w *sliding) emit(at int64, out exec.Emitter) error {
+func (w *sliding) content(at int64, out exec.Emitter) error {
 	from, to := at-w.length, at+w.delay
 	first := 0
 	for first < len(w.rows) && w.rows[first].TS < from {
@@ -101,36 +144,16 @@ func (w *sliding) drop(before int64) {
 	}
 }
 
-// Advance implements exec.Operator.
-func (w *sliding) Advance(now int64, out exec.Emitter) error { return w.fire(now, out) }
-
-// Flush implements Operator.
-func (w *sliding) Flush(out exec.Emitter) error { return w.fire(exec.EndOfTime, out) }
-
-// NextWake implements exec.Waker.
-func (w *sliding) NextWake() (int64, bool) {
-	if len(w.pending) == 0 {
-		return 0, false
-	}
-	return w.pending[0] + w.delay, true
-}
-
 // Save implements state.Stateful.
 func (w *sliding) Save(sw *state.Writer) error {
 	saveRows(sw, w.rows)
-	sw.Int(int64(len(w.pending)))
-	for _, at := range w.pending {
-		sw.Int(at)
-	}
+	w.trigger.save(sw)
 	return nil
 }
 
 // Load implements state.Stateful.
 func (w *sliding) Load(r *state.Reader) error {
 	w.rows = loadRows(r)
-	w.pending = make([]int64, r.Len())
-	for i := range w.pending {
-		w.pending[i] = r.Int()
-	}
+	w.trigger.load(r)
 	return r.Err()
 }

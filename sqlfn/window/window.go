@@ -6,7 +6,8 @@
 // arrival and the clock supplies it.
 //
 // Tumbling and hopping windows that are grouped keep one aggregate a key and
-// pane (Panes); all other windows keep rows.
+// pane (Panes), sliding ones one a key and the arguments of its rows
+// (exec.Moving); all other windows keep rows.
 package window
 
 import (
@@ -46,7 +47,7 @@ func New(n *plan.Window, cfg Config) (Operator, error) {
 	case ast.Tumbling, ast.Hopping:
 		return &timeWindow{admit: admit, ticks: newTicks(n, cfg), content: &rowContent{sparse: n.Sparse}}, nil
 	case ast.Sliding:
-		return newSliding(n, admit, cfg)
+		return newSliding(n, admit)
 	case ast.Session:
 		return newSession(n, admit, cfg), nil
 	case ast.Count:

@@ -50,6 +50,9 @@ func (a *count) Retract(_ *fn.Ctx, args []value.Value) error {
 	return nil
 }
 
+// AnyOrder implements fn.AnyOrder.
+func (a *count) AnyOrder() {}
+
 func (a *count) Merge(other fn.Aggregate) error {
 	b := other.(*count)
 	a.rows += b.rows
@@ -90,6 +93,9 @@ type sum struct {
 func (a *sum) Add(_ *fn.Ctx, args []value.Value) error { return a.weigh(args[0], 1) }
 
 func (a *sum) Retract(_ *fn.Ctx, args []value.Value) error { return a.weigh(args[0], -1) }
+
+// AnyOrder implements fn.AnyOrder.
+func (a *sum) AnyOrder() {}
 
 // weigh adds v once, or takes it back with sign -1.
 func (a *sum) weigh(v value.Value, sign int64) error {
