@@ -27,12 +27,13 @@ func Compile(sel *ast.Select, cat Catalog, opt Options) (*Pipeline, error) {
 		EventTime:  opt.EventTime,
 		SendMeta:   opt.SendMeta,
 		IgnoreCase: opt.IgnoreCase,
+		Whole:      opt.Late != nil,
 	})
 	if err != nil {
 		return nil, err
 	}
 	start := clock.MS(opt.Clock.Now())
-	p := &Pipeline{plan: pl, opt: opt, ctx: &exec.Ctx{Rule: opt.Rule, RuleStart: start, Now: opt.Clock.Now, Loc: opt.Loc}}
+	p := &Pipeline{plan: pl, opt: opt, now: start, ctx: &exec.Ctx{Rule: opt.Rule, RuleStart: start, Now: opt.Clock.Now, Loc: opt.Loc}}
 	for i, in := range pl.Inputs {
 		p.adapters = append(p.adapters, newAdapter(in, i, len(pl.Inputs) > 1, !opt.EventTime))
 		p.tables = append(p.tables, scanTable(in.Stream))
@@ -216,10 +217,23 @@ func (p *Pipeline) addWatermark() error {
 		cols = append(cols, window.TimeColumn{Name: in.Stream.Timestamp, Slot: in.TS.Index, Format: in.Stream.TimestampFormat})
 	}
 	s := p.add("watermark", fmt.Sprintf("lateTolerance: %s", p.opt.LateTolerance), nil)
-	w, err := window.NewWatermark(cols, p.opt.LateTolerance, p.opt.Loc, &s.stats)
+	cfg := window.WatermarkConfig{Columns: cols, Tolerance: p.opt.LateTolerance, Idle: p.opt.IdleTimeout, Loc: p.opt.Loc,
+		Stats: &s.stats, Clock: func() int64 { return p.now }}
+	if p.opt.Late != nil {
+		cfg.Late = p.late
+	}
+	w, err := window.NewWatermark(cfg)
 	if err != nil {
 		return diag.New(diag.Plan, "option TIMESTAMP_FORMAT: %v", err)
 	}
 	p.watermark, s.op = w, w
 	return nil
+}
+
+// late hands on a late row as it came: the columns of its stream.
+func (p *Pipeline) late(r *row.Row) {
+	in := p.plan.Inputs[r.In]
+	out := *r
+	out.Cols = r.Cols[min(in.Base, len(r.Cols)):min(in.Base+len(in.Want.Cols), len(r.Cols))]
+	p.opt.Late(in.Stream.Name, row.Batch{Schema: in.Want, Rows: []row.Row{exec.Keep(&out)}})
 }

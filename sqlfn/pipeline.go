@@ -51,7 +51,7 @@ func (p *Pipeline) link() {
 		if i > 0 {
 			p.stages[i-1].next = s
 		}
-		if w, ok := s.op.(exec.Waker); ok && p.watermark == nil {
+		if w, ok := s.op.(exec.Waker); ok && (p.watermark == nil || s.op == exec.Operator(p.watermark)) {
 			p.wakers = append(p.wakers, w)
 		}
 	}
@@ -171,14 +171,17 @@ func (p *Pipeline) advanceToWatermark() error {
 	return p.advance(at)
 }
 
-// Advance tells the time under processing time; under event time it does
-// nothing.
+// Advance tells what time it is by the clock. Under event time that makes
+// silent streams known, no more.
 func (p *Pipeline) Advance(now int64, out exec.Emitter) error {
-	if p.watermark != nil {
-		return nil
-	}
 	p.begin(out, now)
-	return p.advance(now)
+	if p.watermark == nil {
+		return p.advance(now)
+	}
+	if err := p.watermark.Listen(now, p.first); err != nil {
+		return err
+	}
+	return p.advanceToWatermark()
 }
 
 func (p *Pipeline) advance(now int64) error {

@@ -54,13 +54,18 @@ type Options struct {
 	Rule          string
 	EventTime     bool
 	LateTolerance time.Duration
-	SendNil       bool // sendNilField
-	SendMeta      bool // sendMetaToSink
-	IgnoreCase    bool // basic.ignoreCase: column names match in any case
+	IdleTimeout   time.Duration // event time: how long a silent stream is waited for, 0: for ever
+	SendNil       bool          // sendNilField
+	SendMeta      bool          // sendMetaToSink
+	IgnoreCase    bool          // basic.ignoreCase: column names match in any case
 	Clock         clock.Clock
 	Loc           *time.Location // time zone of windows and datetime functions
 	Functions     *fn.Registry   // nil: the built-in ones
 	Lookup        exec.Lookup    // answers for lookup tables; nil: they fail
+
+	// Late is given each late row of a stream, under event time; nil: they are
+	// only counted.
+	Late func(stream string, b row.Batch)
 }
 
 // Input is one stream of the query and the columns that are needed of it.

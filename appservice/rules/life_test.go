@@ -479,3 +479,21 @@ func TestRulesChangeConcurrently(t *testing.T) {
 		t.Errorf("%d sources are left", live)
 	}
 }
+
+func TestLateRowsGoToTheLateStreamWithAllTheirColumns(t *testing.T) {
+	b := newBench(t, nil)
+	f := b.stream(t, "demo", `, TIMESTAMP="ts"`)
+	if _, err := b.cat.Exec(fmt.Sprintf(`CREATE STREAM late () WITH (TYPE="memory", DATASOURCE="%s/late")`, b.name)); err != nil {
+		t.Fatal(err)
+	}
+	late := b.rule(t, "late", "SELECT * FROM late", "")
+	b.until(t, "late", "connected", func(st Status) bool { return st.Nodes[0].Link().Status == 1 })
+	b.rule(t, "r1", "SELECT count(*) AS n FROM demo GROUP BY TUMBLINGWINDOW(ss, 1)",
+		fmt.Sprintf(`"isEventTime": true, "lateTolerance": 0, "lateStream": "%s/late"`, b.name))
+	f.add(`{"ts":1700000001500}`, `{"ts":1700000000200,"a":7,"b":{"c":1}}`)
+	late.want(t, `[{"a":7,"b":{"c":1},"ts":1700000000200}]`)
+	_, err := b.Create([]byte(b.text("r2", "SELECT a FROM demo", `"lateStream": "a/#"`)))
+	if err == nil || !strings.Contains(err.Error(), "invalidLateStream") {
+		t.Errorf("a wildcard as the late stream: %v", err)
+	}
+}

@@ -6,16 +6,23 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/edgesluice/sluice/internal/topic"
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sqlfn"
 	"github.com/edgesluice/sluice/sqlfn/exec"
+	"github.com/edgesluice/sluice/sqlfn/row"
 	"github.com/edgesluice/sluice/sqlfn/state"
 )
 
 // compileRule makes the pipeline of a rule; ask answers for lookup tables.
 func (s *Set) compileRule(r *Rule, ask exec.Lookup) (Pipeline, error) {
+	var late func(string, row.Batch)
+	if name := r.Options.LateStream; name != "" {
+		late = func(_ string, b row.Batch) { topic.Default.Publish(topic.Message{Topic: name, Batch: b}) }
+	}
 	return s.cfg.Compile(r.Select, s.cfg.Catalog, sqlfn.Options{
 		Rule: r.ID, EventTime: r.Options.EventTime, LateTolerance: r.Options.LateTolerance,
+		IdleTimeout: r.Options.IdleTimeout, Late: late,
 		SendNil: r.Options.SendNil, SendMeta: r.Options.SendMeta, IgnoreCase: s.cfg.IgnoreCase,
 		Clock: s.cfg.Clock, Loc: s.cfg.Location, Functions: s.cfg.Functions, Lookup: ask,
 	})

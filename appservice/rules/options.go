@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/edgesluice/sluice/internal/topic"
 	"github.com/edgesluice/sluice/sqlfn/diag"
 	"github.com/edgesluice/sluice/sqlfn/param"
 	"github.com/robfig/cron/v3"
@@ -13,6 +14,8 @@ import (
 type Options struct {
 	EventTime          bool
 	LateTolerance      time.Duration
+	IdleTimeout        time.Duration
+	LateStream         string
 	Concurrency        int
 	BufferLength       int
 	SendMeta           bool
@@ -46,6 +49,8 @@ func (o *Options) declare(p *param.Set, ranges *any, restart *map[string]any) {
 	t := param.T
 	p.Bool(&o.EventTime, "isEventTime", false, t("order and window rows by the stream's TIMESTAMP column", "按流的 TIMESTAMP 列排序与开窗"))
 	p.Duration(&o.LateTolerance, "lateTolerance", time.Second, t("how far behind the newest row a row may arrive", "行允许迟到的时间"))
+	p.Duration(&o.IdleTimeout, "idleTimeout", time.Minute, t("event time with several streams: how long a silent one is waited for, 0: for ever", "多流事件时间下等待静默流的最长时间，0 表示一直等待"))
+	p.String(&o.LateStream, "lateStream", "", t("memory topic to which late rows are sent, with all their columns", "接收迟到行（含全部列）的内存主题"))
 	p.Int(&o.Concurrency, "concurrency", 1, t("goroutines for stateless operators", "无状态算子的并发数"))
 	p.Int(&o.BufferLength, "bufferLength", 1024, t("rows that may wait in front of the rule", "规则前可等待的行数"))
 	p.Bool(&o.SendMeta, "sendMetaToSink", false, t("add the metadata of the event to each row as __meta", "将事件元数据以 __meta 附加到每行"))
@@ -115,6 +120,10 @@ func (o *Options) check() error {
 	switch {
 	case o.LateTolerance < 0:
 		return refuse("invalidLateTol", "lateTolerance must be greater than 0.")
+	case o.IdleTimeout < 0:
+		return refuse("invalidIdleTimeout", "idleTimeout must not be negative.")
+	case o.LateStream != "" && topic.CheckName(o.LateStream) != nil:
+		return refuse("invalidLateStream", topic.CheckName(o.LateStream).Error()+".")
 	case o.Concurrency <= 0:
 		return refuse("invalidConcurrency", "concurrency must be greater than 0.")
 	case o.BufferLength <= 0:

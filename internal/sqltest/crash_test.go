@@ -25,7 +25,8 @@ func TestScriptsSurviveACrashAfterEveryLine(t *testing.T) {
 		}
 		t.Run(strings.TrimSuffix(name, ".txtar"), func(t *testing.T) {
 			for i, c := range cases {
-				if !c.has("output") || strings.Contains(c.input, "crash") || strings.Contains(c.input, " end") {
+				if !c.has("output") || strings.Contains(c.input, "crash") || strings.Contains(c.input, " end") ||
+					c.rule.Options.IdleTimeout > 0 { // a restart gives silent streams their time again
 					continue
 				}
 				c.rule.Options.QoS = 1

@@ -145,7 +145,12 @@ func (r *runner) compile() error {
 		return err
 	}
 	o := r.rule.Options
+	var late func(string, row.Batch)
+	if o.LateStream != "" {
+		late = r.late
+	}
 	r.pipeline, err = sqlfn.Compile(sel, r.streams, sqlfn.Options{
+		IdleTimeout: o.IdleTimeout, Late: late,
 		Rule: ruleID, EventTime: o.EventTime, LateTolerance: o.LateTolerance, SendNil: o.SendNil, SendMeta: o.SendMeta,
 		IgnoreCase: o.IgnoreCase, Clock: r.clock, Loc: o.Zone, Lookup: r.lookup,
 	})
@@ -358,6 +363,16 @@ func (r *runner) emit(s *row.Schema, rows []row.Row) error {
 	}
 	r.got = append(r.got, emission{r.now(), string(text)})
 	return nil
+}
+
+// late shows what goes to the rule's lateStream.
+func (r *runner) late(stream string, b row.Batch) {
+	text, err := r.encoder.EncodeRows(nil, b.Schema, b.Rows)
+	if err != nil {
+		r.Fail(err)
+		return
+	}
+	r.got = append(r.got, emission{r.now(), "late " + stream + ": " + string(text)})
 }
 
 // Fail implements exec.Emitter.

@@ -30,6 +30,8 @@ type rule struct {
 type options struct {
 	EventTime     bool
 	LateTolerance time.Duration
+	IdleTimeout   time.Duration
+	LateStream    string
 	QoS           int
 	SendNil       bool
 	SendMeta      bool
@@ -129,6 +131,10 @@ func (o *options) set(name string, val json.RawMessage) error {
 		return json.Unmarshal(val, &o.EventTime)
 	case "lateTolerance":
 		return unmarshalDuration(val, &o.LateTolerance)
+	case "idleTimeout":
+		return unmarshalDuration(val, &o.IdleTimeout)
+	case "lateStream":
+		return json.Unmarshal(val, &o.LateStream)
 	case "qos":
 		return json.Unmarshal(val, &o.QoS)
 	case "sendNilField":
@@ -148,7 +154,7 @@ func (o *options) set(name string, val json.RawMessage) error {
 	case "sendError", "concurrency", "bufferLength", "checkpointInterval", "restartStrategy", "debug":
 		return json.Unmarshal(val, &ignored)
 	}
-	known := []string{"isEventTime", "lateTolerance", "qos", "sendNilField", "sendMetaToSink", "ignoreCase", "timezone", "sendError"}
+	known := []string{"isEventTime", "lateTolerance", "idleTimeout", "lateStream", "qos", "sendNilField", "sendMetaToSink", "ignoreCase", "timezone", "sendError"}
 	return diag.New(diag.General, "is not known").WithHint(diag.DidYouMean(name, known))
 }
 
@@ -252,7 +258,7 @@ func parseOutput(text string) ([]emission, error) {
 			continue
 		}
 		at, rest, err := cutTime(line)
-		if err == nil && !strings.HasPrefix(rest, "error: ") && !json.Valid([]byte(rest)) {
+		if err == nil && !strings.HasPrefix(rest, "error: ") && !strings.HasPrefix(rest, "late ") && !json.Valid([]byte(rest)) {
 			err = fmt.Errorf(`want a JSON array or "error: text"`)
 		}
 		if err != nil {

@@ -33,7 +33,8 @@
 //     again from the last checkpoint, "@time end" and "@time end stream" say
 //     that sources have no more events. Times wanted by windows come first.
 //   - output: a line for each emission, "@time [rows]", or "@time error: text",
-//     where "..." stands for anything.
+//     where "..." stands for anything; "@time late stream: [rows]" for what
+//     the option lateStream sends away.
 //   - status: "late 1", "errors 1", or "3_filter in 5" for one stage.
 //   - explain: the plan. error: why the rule is refused.
 //

@@ -61,6 +61,11 @@ func (b *builder) build() (*Plan, error) {
 	if err := b.collectAliases(); err != nil {
 		return nil, err
 	}
+	if b.cfg.Whole {
+		for _, in := range b.inputs {
+			b.everything(in)
+		}
+	}
 	joins, err := b.joins()
 	if err != nil {
 		return nil, err

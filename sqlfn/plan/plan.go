@@ -35,6 +35,7 @@ type Config struct {
 	EventTime  bool
 	SendMeta   bool // add __meta to the results
 	IgnoreCase bool
+	Whole      bool // every column of the streams is wanted, whether the query reads it or not
 }
 
 // Input is one stream of the query.

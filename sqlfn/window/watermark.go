@@ -16,15 +16,28 @@ import (
 
 // Watermark puts rows in order of their event time. It holds a row until the
 // watermark, the newest time seen on every input less the tolerance, has
-// reached it; rows behind the watermark are late and dropped, counted.
+// reached it; rows behind the watermark are late and dropped, counted. An input
+// that was silent for the idle timeout does not hold the watermark back until
+// it speaks again.
 type Watermark struct {
+	WatermarkConfig
 	inputs    []watermarkInput
 	tolerance int64
-	loc       *time.Location
-	late      *exec.Stats
+	idle      int64 // ms; 0: silence means nothing
 	mark      int64 // what has been released
 	held      []row.Row
 	unordered bool
+}
+
+// WatermarkConfig is what a Watermark needs.
+type WatermarkConfig struct {
+	Columns   []TimeColumn // one an input, without a Name for a table, which does not count
+	Tolerance time.Duration
+	Idle      time.Duration // 0: an input is waited for however long it is silent
+	Loc       *time.Location
+	Stats     *exec.Stats      // counts late rows
+	Clock     func() int64     // ms, by which an input is silent
+	Late      func(r *row.Row) // is given late rows; may be nil
 }
 
 // TimeColumn says where an input's rows have their event time.
@@ -37,18 +50,22 @@ type TimeColumn struct {
 type watermarkInput struct {
 	TimeColumn
 	layout *timefmt.Layout
-	newest int64
+	newest int64 // time of a row
+	heard  int64 // when the last one came, ms
+	silent bool
 }
 
 const beginningOfTime = math.MinInt64 / 2
 
-// NewWatermark makes the operator; columns has one entry an input, without a
-// Name for a table, which does not count. Late rows
-// are counted in stats.
-func NewWatermark(columns []TimeColumn, tolerance time.Duration, loc *time.Location, stats *exec.Stats) (*Watermark, error) {
-	w := &Watermark{tolerance: tolerance.Milliseconds(), loc: loc, late: stats, mark: beginningOfTime}
-	for _, c := range columns {
-		in := watermarkInput{TimeColumn: c, newest: beginningOfTime}
+// NewWatermark makes the operator.
+func NewWatermark(cfg WatermarkConfig) (*Watermark, error) {
+	w := &Watermark{WatermarkConfig: cfg, tolerance: cfg.Tolerance.Milliseconds(), mark: beginningOfTime}
+	streams := 0
+	for _, c := range cfg.Columns {
+		in := watermarkInput{TimeColumn: c, newest: beginningOfTime, heard: cfg.Clock()}
+		if c.Name != "" {
+			streams++
+		}
 		if c.Name == "" {
 			in.newest = exec.EndOfTime
 		}
@@ -59,6 +76,9 @@ func NewWatermark(columns []TimeColumn, tolerance time.Duration, loc *time.Locat
 			}
 		}
 		w.inputs = append(w.inputs, in)
+	}
+	if streams > 1 { // a single one has nobody to hold back
+		w.idle = cfg.Idle.Milliseconds()
 	}
 	return w, nil
 }
@@ -76,8 +96,14 @@ func (w *Watermark) Push(b row.Batch, out exec.Emitter) error {
 			out.Fail(err)
 			continue
 		}
+		if w.idle > 0 {
+			in.heard, in.silent = w.Clock(), false
+		}
 		if ts < w.mark {
-			w.late.Late.Add(1)
+			w.Stats.Late.Add(1)
+			if w.Late != nil {
+				w.Late(&r)
+			}
 			continue
 		}
 		r.TS = ts
@@ -101,22 +127,56 @@ func (w *Watermark) time(in *watermarkInput, r *row.Row) (int64, error) {
 	if v.IsNull() {
 		return 0, fmt.Errorf("cannot find timestamp field %s in tuple", in.Name)
 	}
-	t, err := expr.Time(v, in.layout, w.loc)
+	t, err := expr.Time(v, in.layout, w.Loc)
 	if err != nil {
 		return 0, fmt.Errorf("cannot convert timestamp field %s to timestamp with error %w", in.Name, err)
 	}
 	return t.UnixMilli(), nil
 }
 
-// raise moves the watermark to the least advanced input's time.
+// raise moves the watermark to the time of the least advanced input of those
+// that are not silent.
 func (w *Watermark) raise() {
-	least := w.inputs[0].newest
-	for _, in := range w.inputs[1:] {
-		least = min(least, in.newest)
+	least := int64(exec.EndOfTime)
+	for _, in := range w.inputs {
+		if !in.silent {
+			least = min(least, in.newest)
+		}
 	}
-	if least > beginningOfTime {
+	if least > beginningOfTime && least < exec.EndOfTime {
 		w.mark = max(w.mark, least-w.tolerance)
 	}
+}
+
+// Listen tells what time it is by the clock: inputs may have become silent.
+func (w *Watermark) Listen(now int64, out exec.Emitter) error {
+	changed := false
+	for i := range w.inputs {
+		in := &w.inputs[i]
+		if w.waitsFor(in) && in.heard+w.idle <= now {
+			in.silent, changed = true, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	w.raise()
+	return w.release(nil, out)
+}
+
+// waitsFor tells whether an input could become silent.
+func (w *Watermark) waitsFor(in *watermarkInput) bool {
+	return w.idle > 0 && in.Name != "" && !in.silent
+}
+
+// NextWake implements exec.Waker, by the clock: when Listen is wanted.
+func (w *Watermark) NextWake() (at int64, ok bool) {
+	for i := range w.inputs {
+		if in := &w.inputs[i]; w.waitsFor(in) && (!ok || in.heard+w.idle < at) {
+			at, ok = in.heard+w.idle, true
+		}
+	}
+	return at, ok
 }
 
 // release emits the held rows up to the watermark in order of time; rows of
@@ -158,6 +218,7 @@ func (w *Watermark) Save(sw *state.Writer) error {
 	sw.Int(int64(len(w.inputs)))
 	for _, in := range w.inputs {
 		sw.Int(in.newest)
+		sw.Bool(in.silent)
 	}
 	saveRows(sw, w.held)
 	return nil
@@ -171,7 +232,7 @@ func (w *Watermark) Load(r *state.Reader) error {
 		return r.Err()
 	}
 	for i := range w.inputs {
-		w.inputs[i].newest = r.Int()
+		w.inputs[i].newest, w.inputs[i].silent = r.Int(), r.Bool()
 	}
 	w.held = loadRows(r)
 	w.unordered = true
