@@ -16,10 +16,12 @@ import (
 
 // OutletConfig is one action of a rule.
 type OutletConfig struct {
-	Name    string         // of the driver
-	Props   map[string]any // connection and resource are resolved
-	Rule    string
-	QoS     int
+	Name  string         // of the driver
+	Props map[string]any // connection and resource are resolved
+	Rule  string
+	QoS   int
+	// Message resolves the schema that a format needs; nil: there are none.
+	Message func(format, schemaID string) (any, error)
 	DataDir string
 	Log     *slog.Logger
 	Clock   clock.Clock
@@ -135,7 +137,13 @@ func (o *Outlet) prepare() error {
 		return err
 	}
 	if !o.tuples {
-		if o.coder.enc, err = f.NewEncoder(format.Config{Delimiter: p.delimiter, SchemaID: p.schemaID, HasHeader: p.hasHeader, Fields: p.fields}); err != nil {
+		var message any
+		if o.cfg.Message != nil {
+			if message, err = o.cfg.Message(p.format, p.schemaID); err != nil {
+				return err
+			}
+		}
+		if o.coder.enc, err = f.NewEncoder(format.Config{Message: message, Delimiter: p.delimiter, SchemaID: p.schemaID, HasHeader: p.hasHeader, Fields: p.fields}); err != nil {
 			return err
 		}
 		if o.coder.pack, err = newPacker(p.compression); err != nil {

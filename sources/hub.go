@@ -26,6 +26,7 @@ type HubConfig struct {
 	Format    string       // FORMAT option; "" is json
 	Delimiter string       // DELIMITER option
 	SchemaID  string       // SCHEMAID option
+	Message   any          // what it names (format.Config.Message)
 	Strict    bool         // STRICT_VALIDATION option
 	Declared  *row.Schema  // declared columns, nil if schemaless
 	Payload   PayloadProps // properties that all sources have

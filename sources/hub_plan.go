@@ -106,7 +106,7 @@ func (t *Tap) Detach() {
 func (h *Hub) compile(p *plan) error {
 	cfg := format.Config{
 		Schema: p.schema, Declared: h.cfg.Declared, Strict: h.cfg.Strict, Delimiter: h.cfg.Delimiter,
-		SchemaID: h.cfg.SchemaID, IntWhole: h.cfg.Payload.IntWhole,
+		SchemaID: h.cfg.SchemaID, Message: h.cfg.Message, IntWhole: h.cfg.Payload.IntWhole,
 		TimestampFormat: h.cfg.TimestampFormat, Loc: h.cfg.Loc, NoMeta: !p.meta,
 	}
 	if own, ok := h.cfg.Source.(Decoding); ok {

@@ -42,10 +42,11 @@ type Config struct {
 type Catalog struct {
 	cfg Config
 
-	mu    sync.RWMutex
-	defs  map[string]*Definition
-	keys  map[keyPath]map[string]any
-	conns map[string]*Connection
+	mu      sync.RWMutex
+	defs    map[string]*Definition
+	keys    map[keyPath]map[string]any
+	conns   map[string]*Connection
+	schemas map[string]*Schema
 
 	listeners []func(name string)
 }
@@ -59,7 +60,7 @@ type Definition struct {
 // Open reads the definitions of the database. One that cannot be read any more
 // is reported and left alone.
 func Open(cfg Config) (*Catalog, error) {
-	c := &Catalog{cfg: cfg, defs: map[string]*Definition{}, keys: map[keyPath]map[string]any{}, conns: map[string]*Connection{}}
+	c := &Catalog{cfg: cfg, defs: map[string]*Definition{}, keys: map[keyPath]map[string]any{}, conns: map[string]*Connection{}, schemas: map[string]*Schema{}}
 	for _, bucket := range []string{kv.Streams, kv.Tables} {
 		err := cfg.DB.Each(bucket, func(name string, sql []byte) error {
 			d, err := parseCreate(string(sql))
@@ -73,6 +74,9 @@ func Open(cfg Config) (*Catalog, error) {
 		if err != nil {
 			return nil, fmt.Errorf("catalog: %w", err)
 		}
+	}
+	if err := c.loadSchemas(); err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	if err := c.loadKeys(); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)

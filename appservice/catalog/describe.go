@@ -109,10 +109,14 @@ func (c *Catalog) Schema(name string, table bool) (map[string]SchemaField, error
 	if !ok || d.Table != table {
 		return nil, c.missing(ast.Describe, table, name)
 	}
-	if len(d.Cols) == 0 {
+	declared, err := c.declared(d)
+	if err != nil {
+		return nil, err
+	}
+	if len(declared.Cols) == 0 {
 		return nil, nil
 	}
-	return schemaFields(d.Cols), nil
+	return schemaFields(declared.Cols), nil
 }
 
 func schemaFields(fs []value.Field) map[string]SchemaField {

@@ -25,9 +25,13 @@ func (c *Catalog) Stream(name string) (*sqlfn.Stream, error) {
 	if !ok {
 		return nil, c.unknown(name)
 	}
+	declared, err := c.declared(d)
+	if err != nil {
+		return nil, err
+	}
 	o := &d.Options
 	return &sqlfn.Stream{
-		Name: name, Table: d.Table, Lookup: d.Table && d.hasKind("lookup"), Schema: d.Declared(),
+		Name: name, Table: d.Table, Lookup: d.Table && d.hasKind("lookup"), Schema: declared,
 		Timestamp: o.Timestamp, TimestampFormat: o.TimestampFormat, Strict: isTrue(o.StrictValidation),
 		RetainSize: sqlfn.Retain(o.Type, o.RetainSize),
 	}, nil

@@ -54,6 +54,12 @@ func (s *server) putData(d data) (failed data, ok bool) {
 			note(part[1], typ, s.putConfKeys(kind, typ, text))
 		}
 	}
+	for key, text := range d.Schema {
+		note(failed.Schema, key, s.importSchema(text))
+	}
+	for name, content := range d.Uploads {
+		note(failed.Uploads, name, s.writeUpload(name, []byte(content)))
+	}
 	for table, defs := range map[bool]map[string]string{false: d.Streams, true: d.Tables} {
 		errs := failed.Streams
 		if table {
@@ -69,7 +75,7 @@ func (s *server) putData(d data) (failed data, ok bool) {
 	}
 	for what, part := range map[string][2]map[string]string{
 		"plugin": {d.NativePlugins, failed.NativePlugins}, "portable plugin": {d.PortablePlugins, failed.PortablePlugins}, "service": {d.Service, failed.Service},
-		"schema": {d.Schema, failed.Schema}, "upload": {d.Uploads, failed.Uploads}, "script": {d.Scripts, failed.Scripts},
+		"script": {d.Scripts, failed.Scripts},
 	} {
 		for name := range part[0] {
 			note(part[1], name, fmt.Errorf("%s is not supported yet", what))
@@ -131,6 +137,11 @@ func (s *server) clear() error {
 					return err
 				}
 			}
+		}
+	}
+	for _, name := range s.Catalog.Schemas("protobuf") {
+		if err := s.Catalog.DropSchema("protobuf", name); err != nil {
+			return err
 		}
 	}
 	for _, conn := range s.Catalog.Connections() {

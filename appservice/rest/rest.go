@@ -79,6 +79,8 @@ func New(cfg Config) *echo.Echo {
 	s.routeConnections(guarded)
 	s.routeQuery(guarded)
 	s.routeTrials(open, guarded)
+	s.routeSchemas(guarded)
+	s.routeUploads(guarded)
 	s.routeUnsupported(guarded)
 	s.routeOthers(open, guarded)
 	return e

@@ -115,6 +115,7 @@ func (s *server) exportData(c echo.Context) error {
 	d.SourceConfig = s.confKeyTexts(catalog.Sources)
 	d.SinkConfig = s.confKeyTexts(catalog.Sinks)
 	d.ConnConfig = s.confKeyTexts(catalog.Conns)
+	d.Schema = s.schemaTexts()
 	b, err := json.Marshal(d)
 	if err != nil {
 		return err

@@ -10,8 +10,6 @@ import (
 // has not: there are none, and none can be made.
 func (s *server) routeUnsupported(g *echo.Group) {
 	for _, r := range []struct{ list, what string }{
-		{"/schemas/protobuf", "protobuf schemas"},
-		{"/schemas/custom", "custom schemas"},
 		{"/services", "external services"},
 		{"/services/functions", "external services"},
 		{"/plugins/sources", "source plugins"},
@@ -19,7 +17,6 @@ func (s *server) routeUnsupported(g *echo.Group) {
 		{"/plugins/functions", "function plugins"},
 		{"/plugins/portables", "portable plugins"},
 		{"/plugins/udfs", "function plugins"},
-		{"/config/uploads", "uploads"},
 	} {
 		g.GET(r.list, func(c echo.Context) error { return object(c, []string{}) })
 		g.POST(r.list, notSupported(r.what))

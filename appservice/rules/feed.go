@@ -76,7 +76,11 @@ func (h *hubs) open(spec *catalog.Source, resume []byte) (*sources.Hub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream %q: %w", spec.Name, err)
 	}
-	return sources.NewHub(h.config(spec.Definition, src, common, resume))
+	cfg := h.config(spec.Definition, src, common, resume)
+	if cfg.Message, err = h.catalog.Message(cfg.Format, cfg.SchemaID); err != nil {
+		return nil, fmt.Errorf("stream %q: %w", spec.Name, err)
+	}
+	return sources.NewHub(cfg)
 }
 
 func (h *hubs) config(d *catalog.Definition, src sources.Source, common sources.PayloadProps, resume []byte) sources.HubConfig {

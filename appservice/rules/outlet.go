@@ -36,6 +36,7 @@ func (s *Set) newOutlet(r *Rule, a Action) (outlet, error) {
 	o, err := sinks.NewOutlet(sinks.OutletConfig{
 		Name: strings.ToLower(a.Type), Props: props, Rule: r.ID, QoS: r.Options.QoS,
 		DataDir: s.cfg.DataDir, Log: s.cfg.Log.With("rule", r.ID), Clock: s.cfg.Clock,
+		Message: s.cfg.Catalog.Message,
 	})
 	if err != nil {
 		return nil, err

@@ -50,10 +50,11 @@ func (c *cli) command() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.server, "server", envOr("SLUICE_SERVER", "127.0.0.1:59720"), "REST address of the service")
 	root.PersistentFlags().StringVar(&c.token, "token", os.Getenv("SLUICE_TOKEN"), "JWT, where the service asks for one")
 	root.AddCommand(
-		group("create", "Create a stream, table or rule", c.createStream("stream"), c.createStream("table"), c.createRule()),
-		group("show", "List streams, tables or rules", c.showStreams("stream"), c.showStreams("table"), c.showRules()),
-		group("describe", "Show the definition of a stream, table or rule", c.describeStream("stream"), c.describeStream("table"), c.describeRule()),
-		group("drop", "Delete a stream, table or rule", c.dropStream("stream"), c.dropStream("table"), c.dropRule()),
+		group("create", "Create a stream, table, rule or schema", c.createStream("stream"), c.createStream("table"), c.createRule(), c.createSchema()),
+		group("show", "List streams, tables, rules or schemas", c.showStreams("stream"), c.showStreams("table"), c.showRules(), c.showSchemas()),
+		group("describe", "Show the definition of a stream, table, rule or schema",
+			c.describeStream("stream"), c.describeStream("table"), c.describeRule(), c.describeSchema()),
+		group("drop", "Delete a stream, table, rule or schema", c.dropStream("stream"), c.dropStream("table"), c.dropRule(), c.dropSchema()),
 		group("start", "Start a rule", c.ruleVerb("start")),
 		group("stop", "Stop a rule", c.ruleVerb("stop")),
 		group("restart", "Restart a rule", c.ruleVerb("restart")),

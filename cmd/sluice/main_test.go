@@ -110,6 +110,15 @@ func TestVerbsSayWhatTheirUsersAreUsedTo(t *testing.T) {
 		{"drop|rule|r1", "Rule r1 is dropped.", false},
 		{"drop|rule|r1", "Drop rule error : rule r1 not found.", true},
 		{"drop|stream|demo", "Stream demo is dropped.", false},
+		{"show|schemas|protobuf", "No schema definitions are found.", false},
+		{"create|schema|protobuf|plant|-f|" + file("plant.proto", `syntax = "proto3"; message M { int32 a = 1; }`), "Schema plant is created.", false},
+		{`create|schema|protobuf|p2|{"name": "p3", "content": "x"}`, "Create schema error: name mismatch.", true},
+		{"create|schema|protobuf", "Expect schema type and name.", true},
+		{"show|schemas|protobuf", `"plant"`, false},
+		{"describe|schema|protobuf|plant", "message M { int32 a = 1; }", false},
+		{"describe|schema|protobuf|nosuch", "Desc schema error : schema type protobuf id nosuch not found in registry.", true},
+		{"drop|schema|protobuf|plant", "Schema plant is dropped", false},
+		{"drop|schema|protobuf|plant", "Drop schema error : delete protobuf schema plant error: schema protobuf.plant not found.", true},
 		{"import|ruleset|-f|" + saved, "imported 1 streams, 0 tables and 1 rules", false},
 	}
 	for _, tt := range tests {

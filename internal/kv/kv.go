@@ -23,6 +23,7 @@ const (
 	ConfKeys    = "confkeys"    // <sources|sinks|connections>/<type>/<key> -> JSON object
 	Connections = "connections" // id -> JSON object
 	Checkpoints = "checkpoints"
+	Schemas     = "schemas"     // <type>/<name> -> JSON object
 	Settings    = "settings" // what PATCH /configs changed
 )
 

@@ -19,6 +19,7 @@ type Config struct {
 	Strict    bool        // STRICT_VALIDATION
 	Delimiter string      // default ","
 	SchemaID  string
+	Message   any // what SCHEMAID names, of formats that need a schema (*protobuf.Message)
 	HasHeader bool
 	Fields    []string // order of columns for delimited
 	// TimestampFormat is the pattern of the text in DATETIME columns; it is read
