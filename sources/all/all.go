@@ -7,5 +7,6 @@ import (
 	_ "github.com/edgesluice/sluice/sources/httppush"
 	_ "github.com/edgesluice/sluice/sources/memory"
 	_ "github.com/edgesluice/sluice/sources/mqtt"
+	_ "github.com/edgesluice/sluice/sources/redis"
 	_ "github.com/edgesluice/sluice/sources/simulator"
 )
