@@ -4,6 +4,7 @@ package all
 import (
 	_ "github.com/edgesluice/sluice/sources/edgex"
 	_ "github.com/edgesluice/sluice/sources/file"
+	_ "github.com/edgesluice/sluice/sources/httppull"
 	_ "github.com/edgesluice/sluice/sources/httppush"
 	_ "github.com/edgesluice/sluice/sources/memory"
 	_ "github.com/edgesluice/sluice/sources/mqtt"
