@@ -28,11 +28,12 @@ type Server struct {
 	Addr string // host:port
 	Port int
 
-	t    testing.TB
-	argv []string
-	mu   sync.Mutex
-	cmd  *exec.Cmd
-	out  *output
+	t            testing.TB
+	argv         []string
+	unprivileged bool // it refuses to be root
+	mu           sync.Mutex
+	cmd          *exec.Cmd
+	out          *output
 }
 
 // output keeps what the server prints.
@@ -128,6 +129,9 @@ func (s *Server) Start() {
 	s.cmd = exec.Command(s.argv[0], s.argv[1:]...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if s.unprivileged {
+		s.cmd.SysProcAttr, s.cmd.Dir = unprivileged(s.t), "/"
+	}
 	err := s.cmd.Start()
 	s.mu.Unlock()
 	if err != nil {

@@ -10,4 +10,5 @@ import (
 	_ "github.com/edgesluice/sluice/sources/mqtt"
 	_ "github.com/edgesluice/sluice/sources/redis"
 	_ "github.com/edgesluice/sluice/sources/simulator"
+	_ "github.com/edgesluice/sluice/sources/sql"
 )
