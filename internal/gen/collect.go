@@ -30,6 +30,17 @@ type reference struct {
 	Settings  properties // of the service
 }
 
+// Examples is the number of examples of all functions.
+func (r reference) Examples() int {
+	n := 0
+	for _, c := range r.Functions {
+		for _, f := range c.Functions {
+			n += len(f.Examples)
+		}
+	}
+	return n
+}
+
 // category is a chapter of functions.
 type category struct {
 	Title     param.Text

@@ -162,6 +162,9 @@ func (f *Func) IsAnalytic() bool { return f.NewAnalytic != nil || f.Columns != n
 // Result is the declared result type.
 func (f *Func) Result() value.Type { return f.sig.result.valueType() }
 
+// Arity is the least and the greatest number of arguments, -1: any.
+func (f *Func) Arity() (least, most int) { return f.sig.min, f.sig.max }
+
 // Args describes the declared arguments.
 func (f *Func) Args() []Arg { return f.sig.args }
 

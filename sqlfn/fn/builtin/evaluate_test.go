@@ -187,8 +187,11 @@ func show(v value.Value, err error) string {
 }
 
 func TestEveryExampleGivesWhatItSays(t *testing.T) {
+	run := 0
+	defer func() { t.Logf("%d examples of %d functions", run, len(builtin.Registry().All())) }()
 	for _, f := range builtin.Registry().All() {
 		for _, ex := range f.Examples {
+			run++
 			if got := show(newEvaluator().run(ex.Expr, ex.Rows)); got != ex.Want {
 				t.Errorf("%s over %s\n got %s\nwant %s", ex.Expr, ex.Rows, got, ex.Want)
 			}
