@@ -131,6 +131,8 @@ func (p *Pipeline) operator(n plan.Node, cfg window.Config) (exec.Operator, erro
 		return exec.NewLimit(n), nil
 	case *plan.Project:
 		return exec.NewProject(n, p.opt.SendNil, p.ctx)
+	case *plan.Dedup:
+		return exec.NewDedup(n, p.plan.Out), nil
 	}
 	return nil, fmt.Errorf("no operator for %s", n.Op())
 }

@@ -34,6 +34,7 @@ type builder struct {
 	after   []Assign    // computed at grouped
 	aggs    []Agg
 	hits    bool         // last_hit_count and the like are used
+	dedup   int          // position of the field that is a dedup_trigger, -1: there is none
 	stars   []*RowObject // filled in when all columns are known
 }
 
@@ -46,7 +47,7 @@ type alias struct {
 
 // Build plans a query. Errors are *diag.Error with an offset in the statement.
 func Build(sel *ast.Select, cfg Config) (*Plan, error) {
-	b := &builder{cfg: cfg, sel: sel, aliases: map[string]*alias{}, used: map[string]bool{}}
+	b := &builder{cfg: cfg, sel: sel, aliases: map[string]*alias{}, used: map[string]bool{}, dedup: -1}
 	p, err := b.build()
 	return p, diag.InSQL(err, sel.Text)
 }
@@ -132,7 +133,11 @@ func (b *builder) chain(where ast.Expr, win *Window, joins *Join, dims []ast.Exp
 	if b.sel.Limit != nil && collected {
 		ns = append(ns, &Limit{N: *b.sel.Limit})
 	}
-	return append(ns, project)
+	ns = append(ns, project)
+	if b.dedup >= 0 {
+		ns = append(ns, &Dedup{Column: len(project.Star) + b.dedup})
+	}
+	return ns
 }
 
 // filtersContent tells whether WHERE looks at the content of a window rather

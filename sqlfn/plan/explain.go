@@ -134,6 +134,12 @@ func (n *Project) Info() string {
 	return "Fields:[ " + strings.Join(fs, ", ") + " ]"
 }
 
+// Op implements Node.
+func (*Dedup) Op() string { return "dedup_trigger" }
+
+// Info implements Node.
+func (n *Dedup) Info() string { return fmt.Sprintf("Column:%d", n.Column) }
+
 func list(es []ast.Expr) string {
 	ss := make([]string, len(es))
 	for i, e := range es {
@@ -144,7 +150,7 @@ func list(es []ast.Expr) string {
 
 var planNames = map[string]string{
 	"alias": "AliasPlan", "analytic": "AnalyticFuncsPlan", "filter": "FilterPlan", "having": "HavingPlan", "window": "WindowPlan", "join": "JoinPlan", "lookup": "LookupPlan",
-	"aggregate": "AggregatePlan", "order": "OrderPlan", "limit": "LimitPlan", "project": "ProjectPlan",
+	"aggregate": "AggregatePlan", "order": "OrderPlan", "dedup_trigger": "DedupTriggerPlan", "limit": "LimitPlan", "project": "ProjectPlan",
 }
 
 // Explain prints the tree, one JSON line a node, the last step first, depth in

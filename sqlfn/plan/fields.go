@@ -94,6 +94,9 @@ func (b *builder) fieldExpr(p *Project, f ast.Field) (ast.Expr, error) {
 		if fun := b.cfg.Functions.Lookup(call.Name); fun != nil && (fun.Columns != nil || fun.Rows != nil) {
 			return b.specialField(p, f, call)
 		}
+		if strings.EqualFold(call.Name, dedupTrigger) {
+			return b.dedupField(p, call)
+		}
 	}
 	al := b.aliases[f.Alias]
 	switch {
@@ -103,6 +106,23 @@ func (b *builder) fieldExpr(p *Project, f ast.Field) (ast.Expr, error) {
 		return b.aliasRef(al, grouped, f.X)
 	}
 	return b.inAlias(al, grouped)
+}
+
+const dedupTrigger = "dedup_trigger"
+
+// dedupField resolves dedup_trigger, which stands only directly in the SELECT
+// list, once: a Dedup behind the projection does its work.
+func (b *builder) dedupField(p *Project, call *ast.Call) (ast.Expr, error) {
+	if b.dedup >= 0 {
+		return nil, diag.At(diag.Plan, call.Offset(), "%s can be used once only", dedupTrigger)
+	}
+	fun := b.cfg.Functions.Lookup(call.Name)
+	if err := b.checkCall(fun, call, call.Args); err != nil {
+		return nil, err
+	}
+	b.dedup = len(p.Fields)
+	args, err := b.args(fun, call.Args, grouped)
+	return &Apply{Pos: call.Pos, Func: fun, Args: args, Text: call.String()}, err
 }
 
 // specialField resolves multi-column and multi-row functions, which stand only

@@ -154,6 +154,10 @@ type Project struct {
 	Distinct bool
 }
 
+// Dedup holds each result until the time that its dedup_trigger says, and gives
+// the column the slices of time that no result before it had.
+type Dedup struct{ Column int }
+
 // OutField is one result column.
 type OutField struct {
 	Name  string

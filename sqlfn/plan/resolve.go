@@ -209,6 +209,8 @@ func (b *builder) call(e *ast.Call, st stage) (ast.Expr, error) {
 		return b.aggregate(f, e, args, st)
 	case f.Columns != nil:
 		return nil, diag.At(diag.Plan, e.Offset(), "function %s can only be used inside the select clause", f.Name)
+	case f.Name == dedupTrigger:
+		return nil, diag.At(diag.Plan, e.Offset(), "function %s can only be used inside the select clause", f.Name)
 	case f.Rows != nil:
 		return nil, diag.At(diag.Plan, e.Offset(), "select statement shouldn't has srf except fields.")
 	case f.IsAnalytic():

@@ -2,6 +2,7 @@ package builtin
 
 import (
 	"errors"
+	"fmt"
 	"github.com/edgesluice/sluice/sqlfn/fn"
 	"github.com/edgesluice/sluice/sqlfn/param"
 	"github.com/edgesluice/sluice/sqlfn/row"
@@ -72,8 +73,31 @@ func (a *rowNumber) Load(*state.Reader) error {
 	return nil
 }
 
+// dedupTrigger checks what it is given; the planner's Dedup does the work.
+func dedupTrigger(_ *fn.Ctx, args []value.Value) (value.Value, error) {
+	ints := make([]int64, len(args))
+	for i, name := range []string{"start", "end", "now", "expire"} {
+		n, ok := args[i].AsInt()
+		if !ok {
+			return null, fmt.Errorf("the %s of dedup_trigger should be bigint, but found %s", name, value.Describe(args[i]))
+		}
+		ints[i] = n
+	}
+	if ints[0] >= ints[1] {
+		return null, errors.New("the start of dedup_trigger should be less than its end")
+	}
+	return value.OfInts(ints), nil
+}
+
 func rowMakers() []*fn.Func {
 	return []*fn.Func{
+		{Name: "dedup_trigger", Sig: "(start int, end int, now int, expire int literal) -> array", Mark: 'C', Nulls: fn.SeesNull, Category: "window",
+			Doc: param.T("Turns requests for stretches of time, which may overlap, into slices that do not: the result waits until time has reached end; the column then has the parts of start..end, not older than now - expire, that no result before it was given: [{start_key, end_key}], NULL if there are none. All are ms. Only in SELECT, once.",
+				"把可能重叠的时间段请求变成互不重叠的切片：结果等到时间到达 end 才输出，该列为 start..end 中（不早于 now - expire）此前未给出的部分：[{start_key, end_key}]，没有则为 NULL。单位均为毫秒。只能在 SELECT 中使用一次。"),
+			Examples: []fn.Example{on(`[{"s":1000,"e":2000}]`, "dedup_trigger(s, e, 1500, 10000)", "[1000,2000,1500,10000]"),
+				on(`[{"s":null,"e":2000}]`, "dedup_trigger(s, e, 1500, 10000)", "error: the start of dedup_trigger should be bigint, but found <nil>(<nil>)"),
+				on(`[{"s":2000,"e":2000}]`, "dedup_trigger(s, e, 1500, 10000)", "error: the start of dedup_trigger should be less than its end")},
+			Eval: dedupTrigger},
 		{Name: "unnest", Sig: "(x array) -> array", Mark: 'B', Nulls: fn.SeesNull,
 			Doc: param.T("One result row for each element of x; an object's members become columns.", "x 的每个元素输出一行；对象元素的成员展开为列。"),
 			Examples: []fn.Example{on(`[{"x":[1,2]}]`, "unnest(x)", "[1,2]"), on(`[{"x":null}]`, "unnest(x)", "null"),
