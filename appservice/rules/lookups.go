@@ -2,10 +2,14 @@ package rules
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"sync"
+	"time"
 
 	"github.com/edgesluice/sluice/appservice/catalog"
 	"github.com/edgesluice/sluice/sources"
@@ -139,11 +143,40 @@ func (l *lookups) closeAll() {
 	}
 }
 
-// ask answers the pipeline's questions to lookup tables.
+// ask answers the pipeline's questions to lookup tables. At qos >= 1 a table
+// that is away is waited for: the event must not be lost.
 func (r *run) ask(table string, keys []string, vals []value.Value, fields []string) ([]value.Value, error) {
 	t := r.tables[table]
 	if t == nil {
 		return nil, errTableGone
 	}
-	return t.ask(r.ctx, sources.Query{Keys: keys, Values: vals, Fields: fields})
+	q := sources.Query{Keys: keys, Values: vals, Fields: fields}
+	for warned := false; ; warned = true {
+		rows, err := t.ask(r.ctx, q)
+		if err == nil || r.rule.Options.QoS == 0 || !isAway(err) {
+			return rows, err
+		}
+		if !warned {
+			r.log.Warn("lookup table is away, the rule waits for it", "table", table, "error", err)
+		}
+		tick, stop := r.clock.After(lookupPause)
+		select {
+		case <-tick:
+		case <-r.ctx.Done():
+			stop()
+			r.cutShort = true
+			return nil, err
+		}
+	}
+}
+
+// lookupPause is the time between two questions to a table that is away.
+const lookupPause = time.Second
+
+// isAway tells whether the far side could not be reached, so that asking again
+// may help.
+func isAway(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, io.EOF) || errors.Is(err, driver.ErrBadConn)
 }

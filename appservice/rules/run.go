@@ -67,6 +67,8 @@ type run struct {
 	tick    <-chan time.Time
 	disarm  func()
 
+	cutShort bool // a lookup was given up because ctx has ended
+
 	// Whoever runs the pipeline, this goroutine or a hub's (see direct), holds
 	// the inbox's turn; it guards all of the run.
 	verdict error // why the loop is to end
@@ -229,6 +231,9 @@ func (r *run) take(d sources.Delivery) error {
 	}
 	r.settling = newSettling(d)
 	err := r.pipe.Push(d.Input, d.Batch, r)
+	if err == nil && r.cutShort { // an event was not joined because the run is ending
+		err = context.Cause(r.ctx)
+	}
 	r.settling.release(err)
 	r.settling = nil
 	if err == nil && d.Offset != nil {

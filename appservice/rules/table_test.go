@@ -1,13 +1,19 @@
 package rules
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	_ "github.com/edgesluice/sluice/sinks/memory"
+	"github.com/edgesluice/sluice/sources"
 	_ "github.com/edgesluice/sluice/sources/memory"
+	"github.com/edgesluice/sluice/sqlfn/param"
+	"github.com/edgesluice/sluice/sqlfn/value"
 )
 
 // table declares a table over the feeder of that name and returns it.
@@ -128,4 +134,57 @@ func TestARuleOnAWrongTableIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "source hand cannot be a lookup table") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// slowTable is a lookup table that is away as long as a test wants.
+type slowTable struct{}
+
+var (
+	slowAway  atomic.Bool
+	slowAsked atomic.Int32
+)
+
+func (slowTable) Params(*param.Set)                       {}
+func (slowTable) Open(context.Context, sources.Env) error { return nil }
+func (slowTable) Close() error                            { return nil }
+
+func (slowTable) Lookup(context.Context, sources.Query) ([]value.Value, error) {
+	slowAsked.Add(1)
+	if slowAway.Load() {
+		return nil, &net.OpError{Op: "dial", Err: errBoom}
+	}
+	return []value.Value{value.OfObject([]value.Member{{Name: "name", Val: value.OfString("a")}})}, nil
+}
+
+func init() {
+	sources.Register(&sources.Driver{Name: "slowtable", NewTable: func() sources.Table { return slowTable{} }})
+}
+
+func TestATableThatIsAwayCostsNoEventAtQoS1(t *testing.T) {
+	b := newBench(t, nil)
+	f := b.stream(t, "demo", "")
+	if _, err := b.cat.Exec(`CREATE TABLE t () WITH (TYPE="slowtable", KIND="lookup")`); err != nil {
+		t.Fatal(err)
+	}
+	slowAway.Store(true)
+	lossy := b.rule(t, "r0", joined, "")
+	safe := b.rule(t, "r1", joined, `"qos": 1`)
+	f.add(`{"id":1,"v":1}`)
+	b.until(t, "r0", "failing", func(st Status) bool { return st.Nodes[1].Stats.Errors.Load() == 1 })
+	asked := slowAsked.Load()
+	b.until(t, "r1", "asking again", func(Status) bool {
+		b.clock.Set(b.clock.Now().Add(time.Second))
+		return slowAsked.Load() > asked+1
+	})
+	if err := b.Stop("r1"); err != nil { // in the middle of a question
+		t.Fatal(err)
+	}
+	slowAway.Store(false)
+	if err := b.Start("r1"); err != nil {
+		t.Fatal(err)
+	}
+	safe.want(t, `[{"name":"a","v":1}]`)
+	f.add(`{"id":1,"v":2}`)
+	safe.want(t, `[{"name":"a","v":1}]`, `[{"name":"a","v":2}]`)
+	lossy.want(t, `[{"name":"a","v":2}]`)
 }

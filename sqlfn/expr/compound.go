@@ -287,7 +287,7 @@ func deref(e *ast.Deref) (Func, error) {
 			return value.Value{}, err
 		}
 		if v.Kind() != value.Object {
-			return value.Value{}, fmt.Errorf("the result %s is not a type of map[string]interface{}", v)
+			return value.Value{}, fmt.Errorf("the result [%s] is not a type of map[string]interface{}", v)
 		}
 		m, _ := v.Lookup(e.Name)
 		return m, nil

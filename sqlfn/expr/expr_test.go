@@ -93,7 +93,7 @@ func TestOperatorsFollowTheRulesOfTheLanguage(t *testing.T) {
 		`i IN (1, "x")`: "error: evaluate in expression error: invalid operation int64(7) = string(x)", "i IN s": "error: evaluate in expression error: string(str) is not an array",
 		"ints[0]": "3", "ints[-1]": "2", "floats[1]": "1.5", "n[0]": "null", "ints[5]": "error: out of index: 5 of 3",
 		"ints[1:]": "[1,2]", "ints[:-1]": "[3,1]", "ints[-2:-1]": "[1]", "ints[:]": "[3,1,2]", "ints[1:9]": "error: end value is out of index: 9 of 3",
-		"o.k": "5", "o->k": "5", "o->sub->z": "deep", "o->nope": "null", "n->x": "null", "s->x": "error: the result str is not a type of map[string]interface{}",
+		"o.k": "5", "o->k": "5", "o->sub->z": "deep", "o->nope": "null", "n->x": "null", "s->x": "error: the result [str] is not a type of map[string]interface{}",
 		`CASE WHEN i > 5 THEN "big" ELSE "small" END`: "big", `CASE i WHEN 7 THEN "seven" END`: "seven", "CASE i WHEN 8 THEN 1 END": "null",
 		`CASE f WHEN "x" THEN 1 END`: "error: evaluate case expression error: invalid operation float64(2.5) = string(x)",
 		"n IS NULL":                  "true", "i IS NOT NULL": "true",
