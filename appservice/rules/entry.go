@@ -15,8 +15,9 @@ type entry struct {
 	id string
 
 	// op is held while the rule is created, started, stopped, replaced or
-	// deleted. It guards the next two.
+	// deleted. It guards the next three.
 	op     sync.Mutex
+	held   *suspension // nil: it is not suspended
 	cancel context.CancelCauseFunc
 	done   chan struct{} // closed when the rule's goroutine has ended; nil: never started
 

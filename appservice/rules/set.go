@@ -106,9 +106,13 @@ func (s *Set) Load() error {
 	for _, e := range loaded {
 		s.entries[e.id] = e
 	}
+	err = s.loadSuspended()
 	s.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("rules: %w", err)
+	}
 	for _, e := range loaded {
-		if e.rule != nil && e.rule.Triggered {
+		if e.rule != nil && e.rule.Triggered && e.held == nil {
 			e.op.Lock()
 			s.start(e, nil)
 			e.op.Unlock()
@@ -219,6 +223,7 @@ func (s *Set) Update(id string, text []byte) error {
 		first.discard()
 		return err
 	}
+	s.release(e)
 	s.stop(e, errStopped)
 	e.replace(r)
 	if !r.Triggered {
@@ -236,6 +241,7 @@ func (s *Set) Delete(id string) error {
 		return diag.New(diag.Undefined, "Delete rule error: rule %s not found", id)
 	}
 	defer e.op.Unlock()
+	s.release(e)
 	s.stop(e, errDropped)
 	if err := s.cfg.DB.Delete(kv.Rules, id); err != nil {
 		return err
@@ -324,6 +330,7 @@ func (s *Set) change(id, verb string, do func(*entry) error) error {
 	if r := e.definition(); r == nil {
 		return diag.New(diag.Undefined, "%s rule error: %s", verb, e.snapshot().Message)
 	}
+	s.release(e) // from here on the user decides
 	return do(e)
 }
 

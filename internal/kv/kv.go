@@ -23,7 +23,10 @@ const (
 	ConfKeys    = "confkeys"    // <sources|sinks|connections>/<type>/<key> -> JSON object
 	Connections = "connections" // id -> JSON object
 	Checkpoints = "checkpoints"
-	Schemas     = "schemas"     // <type>/<name> -> JSON object
+	Schemas     = "schemas"  // <type>/<name> -> JSON object
+	Origins     = "origins"     // stream -> JSON of who made it, if not the user
+	Suspended   = "suspended"   // rule -> JSON of why it does not run
+	Profiles    = "profiles"    // last known device profiles and models
 	Settings    = "settings" // what PATCH /configs changed
 )
 
