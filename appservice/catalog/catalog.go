@@ -47,6 +47,7 @@ type Catalog struct {
 	keys    map[keyPath]map[string]any
 	conns   map[string]*Connection
 	schemas map[string]*Schema
+	origins map[string]*Origin // of streams that the user did not make
 
 	listeners []func(name string)
 }
@@ -60,7 +61,7 @@ type Definition struct {
 // Open reads the definitions of the database. One that cannot be read any more
 // is reported and left alone.
 func Open(cfg Config) (*Catalog, error) {
-	c := &Catalog{cfg: cfg, defs: map[string]*Definition{}, keys: map[keyPath]map[string]any{}, conns: map[string]*Connection{}, schemas: map[string]*Schema{}}
+	c := &Catalog{cfg: cfg, defs: map[string]*Definition{}, keys: map[keyPath]map[string]any{}, conns: map[string]*Connection{}, schemas: map[string]*Schema{}, origins: map[string]*Origin{}}
 	for _, bucket := range []string{kv.Streams, kv.Tables} {
 		err := cfg.DB.Each(bucket, func(name string, sql []byte) error {
 			d, err := parseCreate(string(sql))
@@ -74,6 +75,9 @@ func Open(cfg Config) (*Catalog, error) {
 		if err != nil {
 			return nil, fmt.Errorf("catalog: %w", err)
 		}
+	}
+	if err := c.loadOrigins(); err != nil {
+		return nil, fmt.Errorf("catalog: %w", err)
 	}
 	if err := c.loadSchemas(); err != nil {
 		return nil, fmt.Errorf("catalog: %w", err)

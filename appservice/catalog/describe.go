@@ -18,6 +18,7 @@ type Description struct {
 	Options      OptionsDescription `json:"Options"`
 	StreamType   int                `json:"StreamType"` // 1: table
 	Statement    any                `json:"Statement"`
+	Origin       *Origin            `json:"Origin,omitempty"` // of streams that were made of a device profile or model
 }
 
 // FieldDescription is one column or struct member. FieldType is the type's
@@ -53,7 +54,7 @@ func (c *Catalog) Describe(name string, table bool) (*Description, error) {
 	if !ok || d.Table != table {
 		return nil, c.missing(ast.Describe, table, name)
 	}
-	desc := &Description{Name: name, StreamFields: describeFields(d.Cols), Options: d.describeOptions()}
+	desc := &Description{Name: name, StreamFields: describeFields(d.Cols), Options: d.describeOptions(), Origin: c.Origin(name)}
 	if d.Table {
 		desc.StreamType = 1
 	}
@@ -101,6 +102,9 @@ type SchemaField struct {
 	Items      *SchemaField           `json:"items,omitempty"`
 	Properties map[string]SchemaField `json:"properties,omitempty"`
 	Index      int                    `json:"index"`
+
+	Unit        string `json:"unit,omitempty"` // of streams made of a device profile or model
+	Description string `json:"description,omitempty"`
 }
 
 // Schema returns the declared columns by name, nil for a schemaless stream.
@@ -116,7 +120,9 @@ func (c *Catalog) Schema(name string, table bool) (map[string]SchemaField, error
 	if len(declared.Cols) == 0 {
 		return nil, nil
 	}
-	return schemaFields(declared.Cols), nil
+	fields := schemaFields(declared.Cols)
+	c.Origin(name).annotate(fields)
+	return fields, nil
 }
 
 func schemaFields(fs []value.Field) map[string]SchemaField {
@@ -138,13 +144,13 @@ func schemaField(t value.Type) SchemaField {
 	return SchemaField{Type: t.String()}
 }
 
-// Text80 is the answer to DESCRIBE: the columns, and the options under their
-// SQL names.
-func (d *Definition) Text80() string {
+// text80 is the answer to DESCRIBE: the columns, with what the model they were
+// made of says, and the options under their SQL names.
+func (d *Definition) text80(o *Origin) string {
 	var b strings.Builder
 	b.WriteString("Fields\n" + strings.Repeat("-", 80) + "\n")
 	for _, f := range d.Cols {
-		fmt.Fprintf(&b, "%s\t%s\n", f.Name, f.Type)
+		fmt.Fprintf(&b, "%s\t%s%s\n", f.Name, f.Type, o.note(f))
 	}
 	b.WriteString("\n")
 	for _, o := range d.options() {

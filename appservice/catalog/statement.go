@@ -106,7 +106,7 @@ func (c *Catalog) remove(name string, table bool) error {
 		return err
 	}
 	delete(c.defs, name)
-	return nil
+	return c.disown(name)
 }
 
 // store writes a definition; c.mu is held.
@@ -119,7 +119,7 @@ func (c *Catalog) store(d *Definition) error {
 		return err
 	}
 	c.defs[d.Name] = d
-	return nil
+	return c.disown(d.Name)
 }
 
 func (d *Definition) bucket() string {
@@ -148,7 +148,7 @@ func (c *Catalog) command(cmd *ast.Command) (string, error) {
 	}
 	switch cmd.Verb {
 	case ast.Describe:
-		return d.Text80(), nil
+		return d.text80(c.Origin(d.Name)), nil
 	case ast.Drop:
 		if err := c.Drop(cmd.Name, cmd.Table); err != nil {
 			return "", err

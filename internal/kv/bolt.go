@@ -165,5 +165,27 @@ func (b *Bolt) Replace(entries map[string]map[string][]byte) error {
 	})
 }
 
+// Update implements DB.
+func (b *Bolt) Update(entries map[string]map[string][]byte) error {
+	return b.db.Update(func(tx *bbolt.Tx) error {
+		for name, vals := range entries {
+			bk, err := tx.CreateBucketIfNotExists([]byte(name))
+			for k, v := range vals {
+				switch {
+				case err != nil:
+				case v == nil:
+					err = bk.Delete([]byte(k))
+				default:
+					err = bk.Put([]byte(k), v)
+				}
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // Close implements DB.
 func (b *Bolt) Close() error { return b.db.Close() }

@@ -23,11 +23,11 @@ const (
 	ConfKeys    = "confkeys"    // <sources|sinks|connections>/<type>/<key> -> JSON object
 	Connections = "connections" // id -> JSON object
 	Checkpoints = "checkpoints"
-	Schemas     = "schemas"  // <type>/<name> -> JSON object
-	Origins     = "origins"     // stream -> JSON of who made it, if not the user
-	Suspended   = "suspended"   // rule -> JSON of why it does not run
-	Profiles    = "profiles"    // last known device profiles and models
-	Settings    = "settings" // what PATCH /configs changed
+	Schemas     = "schemas"   // <type>/<name> -> JSON object
+	Origins     = "origins"   // stream -> JSON of who made it, if not the user
+	Suspended   = "suspended" // rule -> JSON of why it does not run
+	Profiles    = "profiles"  // last known device profiles and models
+	Settings    = "settings"  // what PATCH /configs changed
 )
 
 // DB is a set of buckets, each a map of keys to values in key order.
@@ -39,6 +39,9 @@ type DB interface {
 	Delete(bucket, key string) error
 	// Each calls f for every entry in key order; f must not call the DB.
 	Each(bucket string, f func(key string, val []byte) error) error
+	// Update writes entries into the buckets it names, all or nothing; a nil
+	// value deletes its key.
+	Update(entries map[string]map[string][]byte) error
 	// Replace makes entries the whole content of the buckets it names, all or
 	// nothing.
 	Replace(entries map[string]map[string][]byte) error
@@ -88,6 +91,25 @@ func (m *Memory) Each(bucket string, f func(key string, val []byte) error) error
 	for _, k := range slices.Sorted(maps.Keys(b)) {
 		if err := f(k, slices.Clone(b[k])); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// Update implements DB.
+func (m *Memory) Update(entries map[string]map[string][]byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for name, vals := range entries {
+		if m.buckets[name] == nil {
+			m.buckets[name] = map[string][]byte{}
+		}
+		for k, v := range vals {
+			if v == nil {
+				delete(m.buckets[name], k)
+			} else {
+				m.buckets[name][k] = slices.Clone(v)
+			}
 		}
 	}
 	return nil

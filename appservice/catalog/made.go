@@ -1,0 +1,238 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/edgesluice/sluice/internal/kv"
+	"github.com/edgesluice/sluice/sqlfn/value"
+)
+
+// Origin says who made a stream that the user did not make.
+type Origin struct {
+	Kind    string            `json:"kind"`              // edgex, kubeedge, configmap
+	Name    string            `json:"name"`              // of the device profile, model or file
+	Gone    bool              `json:"gone,omitempty"`    // what it was made from is not there any more; rules still read it
+	Columns map[string]Column `json:"columns,omitempty"` // what the model says beside the types
+	Changes *Changes          `json:"changes,omitempty"` // of the last change of the model
+}
+
+// Column is what a model says of a column beside its type.
+type Column struct {
+	Unit        string   `json:"unit,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Min         *float64 `json:"min,omitempty"`
+	Max         *float64 `json:"max,omitempty"`
+}
+
+// Changes are the columns in which a stream differs from what it was before.
+type Changes struct {
+	Added   []string          `json:"added,omitempty"`
+	Removed []string          `json:"removed,omitempty"`
+	Retyped map[string]string `json:"retyped,omitempty"` // column -> type it had
+}
+
+// Made is a stream that is to be made of a model.
+type Made struct {
+	SQL    string
+	Origin Origin
+}
+
+// Origin returns who made a stream; nil: the user.
+func (c *Catalog) Origin(name string) *Origin {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.origins[name]
+}
+
+// Made returns the names of the streams of an origin's kind with the name of
+// the model each was made of.
+func (c *Catalog) Made(kind string) map[string]string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	names := map[string]string{}
+	for stream, o := range c.origins {
+		if o.Kind == kind {
+			names[stream] = o.Name
+		}
+	}
+	return names
+}
+
+// Make defines streams, all in one transaction, and returns the names of those
+// that are new or have changed. A stream of the user's, or of another model, is
+// never touched: it is named in an error, and the others are made.
+func (c *Catalog) Make(streams []Made) (changed []string, errs []error) {
+	entries := map[string]map[string][]byte{kv.Streams: {}, kv.Origins: {}}
+	ready := map[string]*Definition{}
+	origins := map[string]*Origin{}
+	c.mu.Lock()
+	for _, m := range streams {
+		d, err := parseCreate(m.SQL)
+		if err == nil {
+			err = d.check()
+		}
+		if err == nil {
+			err = c.mayMake(d.Name, &m.Origin)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %q: %w", m.Origin.Kind, m.Origin.Name, err))
+			continue
+		}
+		o := m.Origin
+		old := c.defs[d.Name]
+		if old != nil && old.Text == d.Text && sameOrigin(c.origins[d.Name], &o) {
+			continue
+		}
+		o.Changes = c.changesOf(old, d)
+		text, err := json.Marshal(o)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		entries[kv.Streams][d.Name], entries[kv.Origins][d.Name] = []byte(d.Text), text
+		ready[d.Name], origins[d.Name] = d, &o
+		changed = append(changed, d.Name)
+	}
+	if len(changed) > 0 {
+		if err := c.cfg.DB.Update(entries); err != nil {
+			c.mu.Unlock()
+			return nil, append(errs, err)
+		}
+	}
+	for name, d := range ready {
+		c.defs[name], c.origins[name] = d, origins[name]
+	}
+	c.mu.Unlock()
+	for _, name := range changed {
+		c.changed(name)
+	}
+	return changed, errs
+}
+
+// mayMake refuses to touch what somebody else made; c.mu is held.
+func (c *Catalog) mayMake(name string, o *Origin) error {
+	if c.defs[name] == nil {
+		return nil
+	}
+	was := c.origins[name]
+	if was == nil {
+		return fmt.Errorf("stream %s was made by a user and stays as it is", name)
+	}
+	if was.Kind != o.Kind || was.Name != o.Name {
+		return fmt.Errorf("stream %s was made of %s %q", name, was.Kind, was.Name)
+	}
+	return nil
+}
+
+// sameOrigin compares all but the changes.
+func sameOrigin(a, b *Origin) bool {
+	if a == nil {
+		return false
+	}
+	x, y := *a, *b
+	x.Changes, y.Changes = nil, nil
+	s, err1 := json.Marshal(x)
+	t, err2 := json.Marshal(y)
+	return err1 == nil && err2 == nil && string(s) == string(t)
+}
+
+// changesOf compares the columns of two definitions; nil if the stream is new
+// or only something else has changed.
+func (c *Catalog) changesOf(old, next *Definition) *Changes {
+	if old == nil {
+		return nil
+	}
+	var ch Changes
+	was, is := old.Declared(), next.Declared()
+	for _, f := range is.Cols {
+		i := was.Slot(f.Name)
+		switch {
+		case i < 0:
+			ch.Added = append(ch.Added, f.Name)
+		case !was.Cols[i].Type.Equal(f.Type):
+			if ch.Retyped == nil {
+				ch.Retyped = map[string]string{}
+			}
+			ch.Retyped[f.Name] = was.Cols[i].Type.String()
+		}
+	}
+	for _, f := range was.Cols {
+		if is.Slot(f.Name) < 0 {
+			ch.Removed = append(ch.Removed, f.Name)
+		}
+	}
+	if ch.Added == nil && ch.Removed == nil && ch.Retyped == nil {
+		return nil
+	}
+	return &ch
+}
+
+// MarkGone notes that what a stream was made of is not there any more.
+func (c *Catalog) MarkGone(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	o := c.origins[name]
+	if o == nil || o.Gone {
+		return nil
+	}
+	gone := *o
+	gone.Gone = true
+	text, err := json.Marshal(gone)
+	if err != nil {
+		return err
+	}
+	if err := c.cfg.DB.Put(kv.Origins, name, text); err != nil {
+		return err
+	}
+	c.origins[name] = &gone
+	return nil
+}
+
+func (c *Catalog) loadOrigins() error {
+	return c.cfg.DB.Each(kv.Origins, func(name string, text []byte) error {
+		var o Origin
+		if err := json.Unmarshal(text, &o); err != nil {
+			c.cfg.Log.Error("stored origin cannot be read", "stream", name, "error", err)
+			return nil
+		}
+		c.origins[name] = &o
+		return nil
+	})
+}
+
+// disown makes a stream the user's; c.mu is held.
+func (c *Catalog) disown(name string) error {
+	if c.origins[name] == nil {
+		return nil
+	}
+	delete(c.origins, name)
+	return c.cfg.DB.Delete(kv.Origins, name)
+}
+
+// annotate adds what the model says to the columns of a schema.
+func (o *Origin) annotate(fields map[string]SchemaField) {
+	if o == nil {
+		return
+	}
+	for name, f := range fields {
+		col := o.Columns[name]
+		f.Unit, f.Description = col.Unit, col.Description
+		fields[name] = f
+	}
+}
+
+// note is what DESCRIBE shows behind the type of a column.
+func (o *Origin) note(f value.Field) string {
+	if o == nil {
+		return ""
+	}
+	col := o.Columns[f.Name]
+	switch {
+	case col.Unit == "" && col.Description == "":
+		return ""
+	case col.Unit != "" && col.Description != "":
+		return "\t" + col.Unit + ", " + col.Description
+	}
+	return "\t" + col.Unit + col.Description
+}
