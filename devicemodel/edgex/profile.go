@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/edgexfoundry/go-mod-core-contracts/v3/dtos"
@@ -77,7 +78,8 @@ type document struct {
 }
 
 // Parse reads the profiles of a YAML or JSON document: a profile, a list of
-// profiles, or an answer of core-metadata.
+// profiles, or an answer of core-metadata. The good profiles of a document are
+// returned beside the error that names the others.
 func Parse(text []byte) ([]Profile, error) {
 	unmarshal := yaml.Unmarshal
 	text = bytes.TrimSpace(text)
@@ -102,28 +104,45 @@ func Parse(text []byte) ([]Profile, error) {
 	case doc.Profiles == nil:
 		doc.Profiles = []Profile{doc.Profile}
 	}
+	var good []Profile
+	var bad []error
 	for i := range doc.Profiles {
-		if err := doc.Profiles[i].check(); err != nil {
-			return nil, err
+		p := &doc.Profiles[i]
+		if p.Name == "" {
+			bad = append(bad, fmt.Errorf("device profile %d has no name", i+1))
+			continue
 		}
+		if err := p.Check(); err != nil {
+			bad = append(bad, err)
+		}
+		good = append(good, *p)
 	}
-	return doc.Profiles, nil
+	return good, errors.Join(bad...)
 }
 
-func (p *Profile) check() error {
-	if p.Name == "" {
-		return errors.New("device profile has no name")
-	}
-	for _, r := range p.DeviceResources {
-		if r.Name == "" {
-			return fmt.Errorf("device profile %q: a resource has no name", p.Name)
+// Check leaves out the resources of which no column can be made, and names them
+// in its error: those without a name, of an unknown valueType, or of a name that
+// another has.
+func (p *Profile) Check() error {
+	var bad []error
+	seen := map[string]bool{}
+	p.DeviceResources = slices.DeleteFunc(slices.Clone(p.DeviceResources), func(r Resource) bool {
+		_, known := columnType(r.Properties.ValueType)
+		switch {
+		case r.Name == "":
+			bad = append(bad, fmt.Errorf("device profile %q: a resource has no name", p.Name))
+		case !known:
+			bad = append(bad, diag.New(diag.General, "device profile %q: resource %q has valueType %q", p.Name, r.Name, r.Properties.ValueType).
+				WithHint(diag.DidYouMean(r.Properties.ValueType, valueTypes())))
+		case seen[r.Name]:
+			bad = append(bad, fmt.Errorf("device profile %q: resource %q is there twice, the first one counts", p.Name, r.Name))
+		default:
+			seen[r.Name] = true
+			return false
 		}
-		if _, ok := columnType(r.Properties.ValueType); !ok {
-			return fmt.Errorf("device profile %q: resource %q has valueType %q, %s", p.Name, r.Name, r.Properties.ValueType,
-				diag.DidYouMean(r.Properties.ValueType, valueTypes()))
-		}
-	}
-	return nil
+		return true
+	})
+	return errors.Join(bad...)
 }
 
 // maxFile bounds a profile file.

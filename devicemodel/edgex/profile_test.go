@@ -132,10 +132,10 @@ func TestAFolderIsReadWithItsBadFilesReported(t *testing.T) {
 	for _, p := range ps {
 		names = append(names, p.Name)
 	}
-	if got := strings.Join(names, ","); got != "Press/1 ü,e,d,b,c" {
+	if got := strings.Join(names, ","); got != "Press/1 ü,x,e,d,b,c" {
 		t.Errorf("got %s", got)
 	}
-	for _, want := range []string{`bad.yaml: device profile "x": resource "r" has valueType "Flaot32", did you mean "Float32"?`, "broken.json: ", "nameless.yaml: device profile has no name"} {
+	for _, want := range []string{`bad.yaml: device profile "x": resource "r" has valueType "Flaot32", did you mean "Float32"?`, "broken.json: ", "nameless.yaml: device profile 1 has no name"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not say %s", err, want)
 		}
