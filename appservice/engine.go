@@ -3,19 +3,23 @@ package appservice
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
 
+	"github.com/edgesluice/sluice/appservice/autostream"
 	"github.com/edgesluice/sluice/appservice/catalog"
 	"github.com/edgesluice/sluice/appservice/config"
 	"github.com/edgesluice/sluice/appservice/metrics"
 	"github.com/edgesluice/sluice/appservice/rest"
 	"github.com/edgesluice/sluice/appservice/rules"
+	"github.com/edgesluice/sluice/devicemodel/edgex"
 	"github.com/edgesluice/sluice/internal/dataserver"
 	"github.com/edgesluice/sluice/internal/kv"
 	"github.com/edgesluice/sluice/sources"
+	"github.com/edgesluice/sluice/sqlfn/ast"
 	"github.com/edgesluice/sluice/sqlfn/clock"
 	"github.com/edgesluice/sluice/sqlfn/param"
 )
@@ -26,6 +30,8 @@ type engine struct {
 	db      kv.DB
 	catalog *catalog.Catalog
 	rules   *rules.Set
+	streams *autostream.Streams
+	cfg     func() *config.Config
 	log     *slog.Logger
 	handler http.Handler
 }
@@ -39,6 +45,10 @@ type surroundings struct {
 	// stored is told what was changed over REST.
 	stored func(tree map[string]any) error
 	stop   func()
+	// listed is true if core-metadata tells of device profiles in this run.
+	listed bool
+	report func() map[string]any
+	gauges func() []metrics.Gauge
 }
 
 func newEngine(s surroundings) (*engine, error) {
@@ -63,10 +73,12 @@ func newEngine(s surroundings) (*engine, error) {
 	}
 	set := rules.New(rules.Config{DB: db, Catalog: cat, Clock: s.clock, Log: s.log, DataDir: cfg.DataDir,
 		Defaults: cfg.Rule, IgnoreCase: cfg.IgnoreCase, Location: cfg.Location})
-	e := &engine{db: db, catalog: cat, rules: set, log: s.log}
+	e := &engine{db: db, catalog: cat, rules: set, log: s.log, cfg: s.cfg}
+	e.streams = autostream.New(autostream.Config{Catalog: cat, Rules: set, Log: s.log, Name: cfg.Profiles.Name,
+		Include: cfg.Profiles.Include, Exclude: cfg.Profiles.Exclude, Listed: s.listed})
 	e.handler = rest.New(rest.Config{Catalog: cat, Rules: set, Clock: s.clock, Log: s.log, Version: Version,
-		Metrics: metrics.Handler(set), Guard: s.guard.middleware, Forward: forward(cfg),
-		Apply: changed.apply, Stop: s.stop, DataDir: cfg.DataDir})
+		Metrics: metrics.Handler(set, s.gauges), Guard: s.guard.middleware, Forward: forward(cfg),
+		Apply: changed.apply, Stop: s.stop, DataDir: cfg.DataDir, Report: s.report})
 	return e, nil
 }
 
@@ -83,8 +95,42 @@ func sections(cfg func() *config.Config) func(catalog.Kind, string) map[string]m
 	}
 }
 
-// start starts the rules that were running.
-func (e *engine) start() error { return e.rules.Load() }
+// start makes the streams of what is in files, and starts the rules that were
+// running.
+func (e *engine) start() error {
+	e.catchAll()
+	e.readProfiles()
+	return e.rules.Load()
+}
+
+// catchAll makes or drops the stream with the events of all devices.
+func (e *engine) catchAll() {
+	cfg := e.cfg()
+	err := e.streams.CatchAll(cfg.Profiles.CatchAll, ast.Options{Type: "edgex", Format: "JSON", Datasource: cfg.Bus.Prefix + "/events/device/#"})
+	if err != nil {
+		e.log.Error("there is no stream of all devices", "err", err)
+	}
+}
+
+// readProfiles makes the streams of the profiles in the configured folder.
+func (e *engine) readProfiles() {
+	cfg := e.cfg()
+	var models []autostream.Model
+	list := e.streams.List(autostream.Files, autostream.EdgeX)
+	if cfg.Profiles.Folder != "" {
+		profiles, err := edgex.ReadDir(cfg.Profiles.Folder)
+		if err != nil {
+			list.Report(fmt.Errorf("Sluice.Profiles.Folder: %w", err))
+		}
+		for i := range profiles {
+			models = append(models, autostream.ProfileModel(&profiles[i], cfg.Bus.Prefix))
+		}
+	}
+	list.Add(models)
+	if err := list.Done(); err != nil {
+		e.log.Warn("not every device profile has become a stream", "err", err)
+	}
+}
 
 // restart starts the running rules again that read a kind of source.
 func (e *engine) restart(kind string) {

@@ -35,6 +35,8 @@ type sdkSide struct {
 	adopt func(provider map[string]any, secrets map[string]string)
 	// changed is told when the provider's values change.
 	changed func(section map[string]any)
+	// up is told when the SDK is set up; what it starts ends with ctx.
+	up func(ctx context.Context, svc interfaces.ApplicationService)
 }
 
 // run starts the SDK and keeps it until ctx ends.
@@ -93,6 +95,7 @@ func (s *sdkSide) setUp(ctx context.Context, svc interfaces.ApplicationService) 
 	if s.cmd.provider != "" {
 		go s.follow(ctx, svc)
 	}
+	s.up(ctx, svc)
 	if err := svc.RegisterCustomTriggerFactory("sluice", newTrigger); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/edgesluice/sluice/appservice/autostream"
 	"github.com/edgesluice/sluice/appservice/config"
 	"github.com/edgesluice/sluice/appservice/demo"
 	"github.com/edgesluice/sluice/sqlfn/clock"
@@ -92,6 +93,7 @@ type service struct {
 	engine *engine
 	http   *server
 	demo   *demo.Demo
+	link   atomic.Pointer[autostream.Link] // to core-metadata, once the SDK is up
 
 	sdkDone chan struct{} // closed when the SDK has ended
 	cancel  context.CancelCauseFunc
@@ -177,17 +179,19 @@ func (s *service) start(ctx context.Context) error {
 		s.sdk(g).run(ctx)
 	}()
 	go s.followConfigMap(ctx)
+	s.followFiles(ctx)
 	go s.giveBack(ctx)
 	return s.startDemo(ctx)
 }
 
 func (s *service) surroundings(g *guard) surroundings {
-	return surroundings{cfg: s.cfg.Load, log: s.log, clock: s.clock, guard: g, stored: s.stored, stop: func() { s.cancel(nil) }}
+	return surroundings{cfg: s.cfg.Load, log: s.log, clock: s.clock, guard: g, stored: s.stored, stop: func() { s.cancel(nil) },
+		listed: s.listed(), report: s.report, gauges: s.gauges}
 }
 
 func (s *service) sdk(g *guard) *sdkSide {
 	return &sdkSide{cmd: s.cmd, cfg: s.cfg.Load, log: s.log, clock: s.clock, guard: g,
-		functions: s.functions, adopt: s.adopt, changed: s.providerChanged}
+		functions: s.functions, adopt: s.adopt, changed: s.providerChanged, up: s.followProfiles}
 }
 
 // stop ends what start has started, in the opposite order.

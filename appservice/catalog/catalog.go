@@ -47,7 +47,7 @@ type Catalog struct {
 	keys    map[keyPath]map[string]any
 	conns   map[string]*Connection
 	schemas map[string]*Schema
-	origins map[string]*Origin // of streams that the user did not make
+	origins origins // of streams that the user did not make
 
 	listeners []func(name string)
 }
@@ -61,7 +61,7 @@ type Definition struct {
 // Open reads the definitions of the database. One that cannot be read any more
 // is reported and left alone.
 func Open(cfg Config) (*Catalog, error) {
-	c := &Catalog{cfg: cfg, defs: map[string]*Definition{}, keys: map[keyPath]map[string]any{}, conns: map[string]*Connection{}, schemas: map[string]*Schema{}, origins: map[string]*Origin{}}
+	c := &Catalog{cfg: cfg, defs: map[string]*Definition{}, keys: map[keyPath]map[string]any{}, conns: map[string]*Connection{}, schemas: map[string]*Schema{}, origins: newOrigins()}
 	for _, bucket := range []string{kv.Streams, kv.Tables} {
 		err := cfg.DB.Each(bucket, func(name string, sql []byte) error {
 			d, err := parseCreate(string(sql))

@@ -12,6 +12,7 @@ import (
 type Origin struct {
 	Kind    string            `json:"kind"`              // edgex, kubeedge, configmap
 	Name    string            `json:"name"`              // of the device profile, model or file
+	From    string            `json:"from,omitempty"`    // files, core-metadata, ConfigMap
 	Gone    bool              `json:"gone,omitempty"`    // what it was made from is not there any more; rules still read it
 	Columns map[string]Column `json:"columns,omitempty"` // what the model says beside the types
 	Changes *Changes          `json:"changes,omitempty"` // of the last change of the model
@@ -38,11 +39,33 @@ type Made struct {
 	Origin Origin
 }
 
+// origins are those of all streams that the user did not make.
+type origins struct {
+	of      map[string]*Origin
+	streams map[modelKey]string
+}
+
+type modelKey struct{ kind, name string }
+
+func newOrigins() origins { return origins{map[string]*Origin{}, map[modelKey]string{}} }
+
+func (os *origins) set(stream string, o *Origin) {
+	os.of[stream] = o
+	os.streams[modelKey{o.Kind, o.Name}] = stream
+}
+
+func (os *origins) drop(stream string) {
+	if o := os.of[stream]; o != nil && os.streams[modelKey{o.Kind, o.Name}] == stream {
+		delete(os.streams, modelKey{o.Kind, o.Name})
+	}
+	delete(os.of, stream)
+}
+
 // Origin returns who made a stream; nil: the user.
 func (c *Catalog) Origin(name string) *Origin {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.origins[name]
+	return c.origins.of[name]
 }
 
 // Made returns the names of the streams of an origin's kind with the name of
@@ -51,12 +74,19 @@ func (c *Catalog) Made(kind string) map[string]string {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	names := map[string]string{}
-	for stream, o := range c.origins {
+	for stream, o := range c.origins.of {
 		if o.Kind == kind {
 			names[stream] = o.Name
 		}
 	}
 	return names
+}
+
+// MadeOf returns the stream that was made of a model; "": none.
+func (c *Catalog) MadeOf(kind, model string) string {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.origins.streams[modelKey{kind, model}]
 }
 
 // Make defines streams, all in one transaction, and returns the names of those
@@ -81,7 +111,7 @@ func (c *Catalog) Make(streams []Made) (changed []string, errs []error) {
 		}
 		o := m.Origin
 		old := c.defs[d.Name]
-		if old != nil && old.Text == d.Text && sameOrigin(c.origins[d.Name], &o) {
+		if old != nil && old.Text == d.Text && sameOrigin(c.origins.of[d.Name], &o) {
 			continue
 		}
 		o.Changes = c.changesOf(old, d)
@@ -101,7 +131,8 @@ func (c *Catalog) Make(streams []Made) (changed []string, errs []error) {
 		}
 	}
 	for name, d := range ready {
-		c.defs[name], c.origins[name] = d, origins[name]
+		c.defs[name] = d
+		c.origins.set(name, origins[name])
 	}
 	c.mu.Unlock()
 	for _, name := range changed {
@@ -115,7 +146,7 @@ func (c *Catalog) mayMake(name string, o *Origin) error {
 	if c.defs[name] == nil {
 		return nil
 	}
-	was := c.origins[name]
+	was := c.origins.of[name]
 	if was == nil {
 		return fmt.Errorf("stream %s was made by a user and stays as it is", name)
 	}
@@ -172,7 +203,7 @@ func (c *Catalog) changesOf(old, next *Definition) *Changes {
 func (c *Catalog) MarkGone(name string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o := c.origins[name]
+	o := c.origins.of[name]
 	if o == nil || o.Gone {
 		return nil
 	}
@@ -185,7 +216,7 @@ func (c *Catalog) MarkGone(name string) error {
 	if err := c.cfg.DB.Put(kv.Origins, name, text); err != nil {
 		return err
 	}
-	c.origins[name] = &gone
+	c.origins.set(name, &gone)
 	return nil
 }
 
@@ -196,17 +227,17 @@ func (c *Catalog) loadOrigins() error {
 			c.cfg.Log.Error("stored origin cannot be read", "stream", name, "error", err)
 			return nil
 		}
-		c.origins[name] = &o
+		c.origins.set(name, &o)
 		return nil
 	})
 }
 
 // disown makes a stream the user's; c.mu is held.
 func (c *Catalog) disown(name string) error {
-	if c.origins[name] == nil {
+	if c.origins.of[name] == nil {
 		return nil
 	}
-	delete(c.origins, name)
+	c.origins.drop(name)
 	return c.cfg.DB.Delete(kv.Origins, name)
 }
 

@@ -11,6 +11,9 @@
 package config
 
 import (
+	"fmt"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/edgesluice/sluice/sqlfn/param"
@@ -35,6 +38,7 @@ type Config struct {
 	HTTPPush    HTTPPush
 	Rule        map[string]any // options of rules that do not set them
 	Pipeline    Pipeline
+	Profiles    Profiles
 	Service     Service
 	Bus         Bus
 	Registry    Registry
@@ -62,6 +66,18 @@ type HTTPPush struct {
 type Pipeline struct {
 	Order     string         // names of functions, in order
 	Functions map[string]any // name -> parameters
+}
+
+// Profiles says of which device profiles and models there are streams.
+type Profiles struct {
+	CoreMetadata bool   // ask core-metadata and follow its events
+	Folder       string // of EdgeX device profiles
+	Models       string // folder of KubeEdge device models and devices
+	Name         param.Template
+	Include      []string
+	Exclude      []string
+	CatchAll     string // name of the stream with the events of all devices
+	Every        time.Duration
 }
 
 // Service is the SDK's own web server.
@@ -133,11 +149,35 @@ func (c *Config) declareSluice(p *param.Set) {
 	p.Int(&c.DemoPort, "Sluice.DemoPort", 18830, param.T("port of that broker", "演示代理端口"), port()...)
 	p.String(&c.HTTPPush.IP, "Sluice.HTTPPush.IP", "0.0.0.0", param.T("address the httppush source listens on", "httppush 监听地址"))
 	p.Int(&c.HTTPPush.Port, "Sluice.HTTPPush.Port", 10081, param.T("port the httppush source listens on", "httppush 端口"), port()...)
+	c.declareProfiles(p)
 	p.Object(&c.Rule, "Sluice.Rule", nil, param.T("options of rules that do not set them: qos, bufferLength ...", "规则缺省选项"))
 	p.Object(&c.sources, "Sluice.Sources", nil, param.T("conf keys by source: Sources.mqtt.default.server", "数据源配置"))
 	p.Object(&c.connections, "Sluice.Connections", nil, param.T("shared connections: Connections.mqtt.cloud.server", "共享连接"))
 	p.String(&c.Pipeline.Order, "Sluice.Pipeline.ExecutionOrder", "", param.T("functions to run, in order: Filter, Window, Project, SQL", "流水线函数顺序"))
 	p.Object(&c.Pipeline.Functions, "Sluice.Pipeline.Functions", nil, param.T("parameters by function name", "流水线函数参数"))
+}
+
+func (c *Config) declareProfiles(p *param.Set) {
+	f := &c.Profiles
+	p.Bool(&f.CoreMetadata, "Sluice.Profiles.CoreMetadata", true, param.T("make a stream of each device profile that core-metadata has, and follow its changes", "为 core-metadata 中的每个设备配置文件建立流并跟踪其变化"))
+	p.String(&f.Folder, "Sluice.Profiles.Folder", "", param.T("folder of device profiles (.yaml, .json) that become streams too; followed", "设备配置文件目录，其中每个文件也成为流，运行时跟踪"))
+	p.String(&f.Models, "Sluice.Profiles.Models", "", param.T("folder of KubeEdge device models and devices, or deviceProfile.json; followed", "KubeEdge 设备模型和设备目录或 deviceProfile.json，运行时跟踪"))
+	p.Template(&f.Name, "Sluice.Profiles.Name", "{{.Name}}", param.T("template of the streams' names: .Name .Manufacturer .Model .Labels .Kind", "流名称模板"))
+	p.Strings(&f.Include, "Sluice.Profiles.Include", nil, param.T("patterns of profile names: press-*; none: all", "要建立流的名称模式，空为全部"))
+	p.Strings(&f.Exclude, "Sluice.Profiles.Exclude", nil, param.T("patterns of profile names that get no stream", "不建立流的名称模式"))
+	p.String(&f.CatchAll, "Sluice.Profiles.CatchAll", "", param.T("name of one stream with the events of all devices, for example edgex", "包含所有设备事件的流的名称，例如 edgex"))
+	p.Duration(&f.Every, "Sluice.Profiles.Every", 10*time.Minute, param.T("how often core-metadata's list is read again", "重新读取 core-metadata 列表的间隔"), param.Min(1000))
+	p.Check(f.check)
+}
+
+// check refuses patterns that match nothing.
+func (f *Profiles) check() error {
+	for _, pattern := range append(slices.Clone(f.Include), f.Exclude...) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return fmt.Errorf("Sluice.Profiles: pattern %q: %w", pattern, err)
+		}
+	}
+	return nil
 }
 
 func port() []param.Opt { return []param.Opt{param.Min(0), param.Max(65535)} }

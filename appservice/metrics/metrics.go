@@ -1,7 +1,7 @@
 // Package metrics shows the counters of rules to Prometheus under Kuiper's
 // names: kuiper_source_records_in_total{op="demo",op_instance="0",rule="r1",type="source"} ...
 //
-//	mux.Handle("/metrics", metrics.Handler(set))
+//	mux.Handle("/metrics", metrics.Handler(set, nil))
 //
 // Nothing is registered per rule: each scrape reads the counters as they are,
 // so a deleted rule leaves no series behind.
@@ -22,12 +22,35 @@ type Rules interface {
 	Each(f func(id string, st rules.Status))
 }
 
+// Gauge is a number of the service that belongs to no rule.
+type Gauge struct {
+	Name, Help string
+	Value      float64
+}
+
 // Handler serves the metrics of the rules, of the process and of the Go
-// runtime.
-func Handler(set Rules) http.Handler {
+// runtime, and what gauges returns; it may be nil.
+func Handler(set Rules, gauges func() []Gauge) http.Handler {
 	reg := prometheus.NewRegistry()
+	if gauges != nil {
+		reg.MustRegister(service(gauges))
+	}
 	reg.MustRegister(newCollector(set), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+}
+
+// service collects the gauges of the service. They are unchecked, as the SDK
+// side brings some only later.
+type service func() []Gauge
+
+// Describe implements prometheus.Collector.
+func (service) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (s service) Collect(out chan<- prometheus.Metric) {
+	for _, g := range s() {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(g.Name, g.Help, nil, nil), prometheus.GaugeValue, g.Value)
+	}
 }
 
 // family is one metric of nodes of all three kinds.

@@ -22,7 +22,7 @@ func (f fixed) Each(do func(string, rules.Status)) {
 func scrape(t *testing.T, set Rules) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	Handler(set).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	Handler(set, func() []Gauge { return []Gauge{{"sluice_profiles", "Profiles.", 3}} }).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	if w.Code != 200 {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}

@@ -38,7 +38,9 @@ type Config struct {
 	Apply     func(Changes) error // PATCH /configs; nil: refused
 	Stop      func()              // POST /stop; nil: refused
 	DataDir   string              // for connection tests
-	Audit     bool                // log each call
+	// Report is what GET / shows of the service beside Kuiper's members; may be nil.
+	Report func() map[string]any
+	Audit  bool // log each call
 }
 
 // maxBody bounds request bodies: an import of thousands of rules.

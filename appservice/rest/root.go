@@ -28,18 +28,26 @@ func (s *server) routeServer(open, guarded *echo.Group) {
 func (s *server) about(c echo.Context) error {
 	now := s.Clock.Now()
 	cpu, used, total := s.host.read(now)
-	return textJSON(c, struct {
-		Version string `json:"version"`
-		OS      string `json:"os"`
-		Arch    string `json:"arch"`
-		Up      int64  `json:"upTimeSeconds"`
-		CPU     string `json:"cpuUsage"`
-		Used    string `json:"memoryUsed"`
-		Total   string `json:"memoryTotal"`
-	}{
+	info := serviceInfo{
 		s.Version, runtime.GOOS, runtime.GOARCH, int64(now.Sub(s.started).Seconds()),
-		fmt.Sprintf("%.2f%%", cpu), strconv.FormatInt(used, 10), strconv.FormatInt(total, 10),
-	})
+		fmt.Sprintf("%.2f%%", cpu), strconv.FormatInt(used, 10), strconv.FormatInt(total, 10), nil,
+	}
+	if s.Report != nil {
+		info.Service = s.Report()
+	}
+	return textJSON(c, info)
+}
+
+// serviceInfo is the answer of GET /; all but the last member is Kuiper's.
+type serviceInfo struct {
+	Version string         `json:"version"`
+	OS      string         `json:"os"`
+	Arch    string         `json:"arch"`
+	Up      int64          `json:"upTimeSeconds"`
+	CPU     string         `json:"cpuUsage"`
+	Used    string         `json:"memoryUsed"`
+	Total   string         `json:"memoryTotal"`
+	Service map[string]any `json:"service,omitempty"`
 }
 
 func (s *server) stop(c echo.Context) error {

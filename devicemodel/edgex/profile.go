@@ -149,12 +149,16 @@ func (p *Profile) Check() error {
 const maxFile = 16 << 20
 
 // ReadDir reads the profiles of all .yaml, .yml and .json files in a folder
-// and the folders in it, by file name. A file that cannot be read is reported
+// and the folders in it, by file name; those whose names begin with two dots are
+// Kubernetes' own. A file that cannot be read is reported
 // with the others, and the profiles of the rest are returned.
 func ReadDir(dir string) ([]Profile, error) {
 	var all []Profile
 	var bad []error
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && path != dir && strings.HasPrefix(entry.Name(), "..") {
+			return fs.SkipDir
+		}
 		if err != nil || entry.IsDir() {
 			return err
 		}

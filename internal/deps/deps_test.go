@@ -39,11 +39,12 @@ const house = `
 	sqlfn < appservice/config;
 	sources, sinks, devicemodel, internal/kv, internal/plugin < appservice/catalog;
 	appservice/catalog, internal/conn < appservice/rules;
+	appservice/rules, appservice/config < appservice/autostream;
 	appservice/rules, appservice/config < appservice/metrics;
 	appservice/metrics, internal/sqltest < appservice/rest;
 	appservice/ui;
 	sinks, devicemodel < internal/virtual;
-	appservice/rest, appservice/ui, internal/virtual < appservice;
+	appservice/rest, appservice/autostream, appservice/ui, internal/virtual < appservice;
 	appservice, internal/sqltest < cmd;
 	appservice < internal/gen;
 	internal/deps;

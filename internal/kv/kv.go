@@ -26,7 +26,6 @@ const (
 	Schemas     = "schemas"   // <type>/<name> -> JSON object
 	Origins     = "origins"   // stream -> JSON of who made it, if not the user
 	Suspended   = "suspended" // rule -> JSON of why it does not run
-	Profiles    = "profiles"  // last known device profiles and models
 	Settings    = "settings"  // what PATCH /configs changed
 )
 
