@@ -2,7 +2,7 @@ package appservice
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/edgexfoundry/app-functions-sdk-go/v3/pkg/interfaces"
@@ -24,7 +24,7 @@ type coreMetadata struct{ client clients.DeviceProfileClient }
 func (m coreMetadata) Profiles(ctx context.Context, offset, limit int) ([]edgex.Profile, int, error) {
 	answer, err := m.client.AllDeviceProfiles(ctx, nil, offset, limit)
 	if err != nil {
-		return nil, 0, errors.New(err.Message())
+		return nil, 0, fmt.Errorf("%w", err)
 	}
 	page := make([]edgex.Profile, len(answer.Profiles))
 	for i, dto := range answer.Profiles {

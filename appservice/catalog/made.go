@@ -3,6 +3,9 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/edgesluice/sluice/internal/kv"
 	"github.com/edgesluice/sluice/sqlfn/value"
@@ -31,6 +34,24 @@ type Changes struct {
 	Added   []string          `json:"added,omitempty"`
 	Removed []string          `json:"removed,omitempty"`
 	Retyped map[string]string `json:"retyped,omitempty"` // column -> type it had
+}
+
+// String lists the changes for the log.
+func (c *Changes) String() string {
+	if c == nil {
+		return "none"
+	}
+	var parts []string
+	for _, name := range c.Added {
+		parts = append(parts, "+"+name)
+	}
+	for _, name := range c.Removed {
+		parts = append(parts, "-"+name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Retyped)) {
+		parts = append(parts, name+" was "+c.Retyped[name])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Made is a stream that is to be made of a model.

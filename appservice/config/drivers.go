@@ -158,6 +158,9 @@ func (c *Config) busDefaults(secrets map[string]string) {
 			}
 		}
 	}
+	if id, _ := optional["ClientId"].(string); id != "" {
+		optional["ClientId"] = id + "-streams" // the SDK's own client has the name itself
+	}
 	if len(optional) > 0 {
 		props["optional"] = optional
 	}

@@ -47,7 +47,10 @@ func (t *Template) Eval(data any) (string, error) {
 
 // Template declares a text property that may contain {{..}}.
 func (p *Set) Template(dst *Template, name, def string, hint Text, opts ...Opt) {
-	*dst = Template{Text: def}
+	var err error
+	if *dst, err = NewTemplate("sink", def); err != nil {
+		panic(fmt.Sprintf("param: default of %s: %v", name, err))
+	}
 	p.add(name, "string", def, hint, opts, func(x any) error {
 		s, ok := x.(string)
 		if !ok {
