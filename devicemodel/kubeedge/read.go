@@ -1,0 +1,118 @@
+package kubeedge
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxFile bounds a file of models.
+const maxFile = 16 << 20
+
+// Parse reads a document of YAML, which may hold several, or of JSON: an object
+// or a list of them.
+func Parse(text []byte) (Set, error) {
+	var s Set
+	text = bytes.TrimSpace(text)
+	if len(text) > 0 && (text[0] == '{' || text[0] == '[') {
+		return s, s.addJSON(text)
+	}
+	var bad []error
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	for n := 1; ; n++ {
+		var tree any
+		err := documents.Decode(&tree)
+		if errors.Is(err, io.EOF) {
+			return s, errors.Join(bad...)
+		}
+		if err != nil { // what follows cannot be told apart from it
+			return s, errors.Join(append(bad, fmt.Errorf("document %d: %w", n, err))...)
+		}
+		if tree == nil {
+			continue
+		}
+		one, err := json.Marshal(tree)
+		if err == nil {
+			err = s.addJSON(one)
+		}
+		if err != nil {
+			bad = append(bad, err)
+		}
+	}
+}
+
+// addJSON takes an object or a list of objects.
+func (s *Set) addJSON(text []byte) error {
+	if text[0] == '[' {
+		var list []json.RawMessage
+		if err := json.Unmarshal(text, &list); err != nil {
+			return position(text, err)
+		}
+		var bad []error
+		for _, one := range list {
+			bad = append(bad, s.add(one))
+		}
+		return errors.Join(bad...)
+	}
+	return s.add(text)
+}
+
+// position adds the line of a syntax error.
+func position(text []byte, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		at := min(int(syntax.Offset), len(text))
+		return fmt.Errorf("line %d: %w", 1+bytes.Count(text[:at], []byte("\n")), err)
+	}
+	return err
+}
+
+// ReadDir reads the models and devices of all .yaml, .yml and .json files in a
+// folder and the folders in it, by file name; those whose names begin with two
+// dots are Kubernetes' own. path may be one file, too.
+func ReadDir(path string) (Set, error) {
+	var all Set
+	var bad []error
+	err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && file != path && strings.HasPrefix(entry.Name(), "..") {
+			return fs.SkipDir
+		}
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		if ext := strings.ToLower(filepath.Ext(file)); ext != ".yaml" && ext != ".yml" && ext != ".json" {
+			return nil
+		}
+		s, err := readFile(file)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", file, err))
+		}
+		all.Models, all.Devices = append(all.Models, s.Models...), append(all.Devices, s.Devices...)
+		return nil
+	})
+	return all, errors.Join(append(bad, err)...)
+}
+
+func readFile(file string) (Set, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return Set{}, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return Set{}, err
+	}
+	if len(text) > maxFile {
+		return Set{}, fmt.Errorf("it is larger than %d bytes", maxFile)
+	}
+	return Parse(text)
+}
