@@ -131,6 +131,21 @@ func (d *Directory) Device(id string) (*Device, *Model) {
 	return nil, nil
 }
 
+// Pushes finds the device and property whose mapper sends values on a topic or
+// path; nil: nobody was said to.
+func (d *Directory) Pushes(where string) (*Device, Push) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, dev := range d.devices {
+		for _, p := range dev.Push {
+			if where != "" && (p.Topic == where || p.Path == where) {
+				return dev, p
+			}
+		}
+	}
+	return nil, Push{}
+}
+
 // Devices lists the devices of a model, by id.
 func (d *Directory) Devices(model string) []*Device {
 	d.mu.RLock()

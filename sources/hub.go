@@ -126,6 +126,14 @@ func NewHub(cfg HubConfig) (*Hub, error) {
 // Stats counts for the whole source: In are messages, Out rows.
 func (h *Hub) Stats() *exec.Stats { return &h.stats }
 
+// Skipped returns how many values the source left out of rows.
+func (h *Hub) Skipped() int64 {
+	if s, ok := h.cfg.Source.(Skipping); ok {
+		return s.Skipped()
+	}
+	return 0
+}
+
 // Link is the state of the source's connection.
 func (h *Hub) Link() exec.LinkState { return h.link.State() }
 

@@ -95,7 +95,11 @@ func (h *Hub) decodeBytes(p *plan, m *Message) (err error) {
 			return err
 		}
 	}
-	if !m.Lines {
+	switch {
+	case m.Lines:
+	case p.from != nil:
+		return p.from.DecodeFrom(payload, m.Meta, &h.into)
+	default:
 		return p.decoder.Decode(payload, &h.into)
 	}
 	format.DecodeLines(p.decoder, payload, &h.into, h.failFunc)

@@ -49,6 +49,7 @@ type plan struct {
 	schema  *row.Schema // union of what the rules want; columns are only ever added
 	meta    bool
 	decoder format.Decoder
+	from    format.MetaDecoder // the decoder, if it needs to know where a message came from
 	taps    []*Tap
 }
 
@@ -103,24 +104,29 @@ func (t *Tap) Detach() {
 }
 
 // compile makes the decoder for the plan's schema.
-func (h *Hub) compile(p *plan) error {
+func (h *Hub) compile(p *plan) (err error) {
+	p.decoder, err = h.decoder(p)
+	p.from, _ = p.decoder.(format.MetaDecoder)
+	return err
+}
+
+func (h *Hub) decoder(p *plan) (format.Decoder, error) {
 	cfg := format.Config{
 		Schema: p.schema, Declared: h.cfg.Declared, Strict: h.cfg.Strict, Delimiter: h.cfg.Delimiter,
 		SchemaID: h.cfg.SchemaID, Message: h.cfg.Message, IntWhole: h.cfg.Payload.IntWhole,
-		TimestampFormat: h.cfg.TimestampFormat, Loc: h.cfg.Loc, NoMeta: !p.meta,
+		TimestampFormat: h.cfg.TimestampFormat, Loc: h.cfg.Loc, NoMeta: !p.meta, Datasource: h.cfg.Datasource,
 	}
 	if own, ok := h.cfg.Source.(Decoding); ok {
 		d, err := own.Decoder(cfg)
 		if d != nil || err != nil {
-			p.decoder = d
-			return err
+			return d, err
 		}
 	}
 	f, err := format.Lookup(h.cfg.Format)
-	if err == nil {
-		p.decoder, err = f.NewDecoder(cfg)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	return f.NewDecoder(cfg)
 }
 
 // union returns a schema with the columns of s, in place, followed by those

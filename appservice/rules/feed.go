@@ -29,10 +29,14 @@ type feed struct {
 // node returns the counters of this rule's share of the source.
 func (f *feed) node() Node {
 	return Node{Kind: "source", Name: f.name, Stats: f.tap.Stats(), Link: f.hub.Link, Extra: func() []Metric {
+		var ms []Metric
 		if n := f.tap.Dropped(); n > 0 {
-			return []Metric{{"dropped_total", n}}
+			ms = append(ms, Metric{"dropped_total", n})
 		}
-		return nil
+		if n := f.hub.Skipped(); n > 0 {
+			ms = append(ms, Metric{"skipped_values_total", n})
+		}
+		return ms
 	}}
 }
 

@@ -23,6 +23,9 @@ type Server struct {
 	routes sync.RWMutex // guards paths
 	paths  map[string]http.Handler
 
+	joins  sync.Mutex // guards shared
+	shared map[string]*route
+
 	mu     sync.Mutex // guards the rest
 	addr   string
 	listen net.Listener
@@ -38,7 +41,7 @@ var Default = New(DefaultAddr)
 
 // New returns a server that will listen on addr.
 func New(addr string) *Server {
-	return &Server{addr: addr, paths: map[string]http.Handler{}}
+	return &Server{addr: addr, paths: map[string]http.Handler{}, shared: map[string]*route{}}
 }
 
 // SetAddr changes the address for the next time the server begins to listen.

@@ -6,6 +6,7 @@ import (
 	_ "github.com/edgesluice/sluice/sources/file"
 	_ "github.com/edgesluice/sluice/sources/httppull"
 	_ "github.com/edgesluice/sluice/sources/httppush"
+	_ "github.com/edgesluice/sluice/sources/kubeedge"
 	_ "github.com/edgesluice/sluice/sources/memory"
 	_ "github.com/edgesluice/sluice/sources/mqtt"
 	_ "github.com/edgesluice/sluice/sources/redis"

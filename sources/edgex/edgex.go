@@ -33,7 +33,7 @@ type source struct {
 	bus         conn.BusParams
 	topic       string
 	messageType string
-	warnings    warnings
+	sources.Skips
 }
 
 // Params implements sources.Source.
@@ -48,7 +48,7 @@ func (s *source) Params(p *param.Set) {
 // Decoder implements sources.Decoding.
 func (s *source) Decoder(cfg format.Config) (format.Decoder, error) {
 	return wire.New(wire.Config{
-		Schema: cfg.Schema, Strict: cfg.Strict, IntWhole: cfg.IntWhole, NoMeta: cfg.NoMeta, Warn: s.warnings.add,
+		Schema: cfg.Schema, Strict: cfg.Strict, IntWhole: cfg.IntWhole, NoMeta: cfg.NoMeta, Warn: func(w wire.Warning) { s.Skip(w.String()) },
 	}), nil
 }
 
@@ -60,7 +60,7 @@ func (s *source) Run(ctx context.Context, env sources.Env, deliver func(sources.
 		return err
 	}
 	defer release()
-	s.warnings.to(env.Log, env.Clock)
+	s.Report(env.Log, env.Clock)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	handle := func(m conn.BusMessage) {

@@ -154,7 +154,7 @@ func TestTooLargeABodyIsRefused(t *testing.T) {
 	Listen("127.0.0.1:0")
 	_, stop := rule(t, "large", nil, func(d sources.Delivery) { d.Done(nil) })
 	defer stop()
-	code, text, err := call("POST", "/large", strings.Repeat(" ", maxBody+1))
+	code, text, err := call("POST", "/large", strings.Repeat(" ", dataserver.MaxBody+1))
 	if err == nil && (code != 413 || text != "the body is larger than 64 MiB") { // or the connection is cut while sending
 		t.Errorf("%d %s", code, text)
 	}

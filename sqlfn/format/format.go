@@ -26,8 +26,9 @@ type Config struct {
 	// under Strict only. Text without a zone is in Loc, nil: UTC.
 	TimestampFormat string
 	Loc             *time.Location
-	IntWhole        bool // useInt64ForWholeNumber: whole JSON numbers become BIGINT on schemaless streams
-	NoMeta          bool // nobody asks for Row.Meta: a decoder that makes it may leave it out and keep less memory
+	IntWhole        bool   // useInt64ForWholeNumber: whole JSON numbers become BIGINT on schemaless streams
+	Datasource      string // DATASOURCE of the stream
+	NoMeta          bool   // nobody asks for Row.Meta: a decoder that makes it may leave it out and keep less memory
 }
 
 // Decoder turns one payload into rows. It is compiled for one schema and used
@@ -36,6 +37,13 @@ type Decoder interface {
 	// Decode appends the rows of p to into.Rows. Values may share the memory of
 	// p, which is never written again. On an error no row of p is appended.
 	Decode(p []byte, into *row.Batch) error
+}
+
+// MetaDecoder is a Decoder that needs what the source knows of a message: the
+// topic says which device has sent it.
+type MetaDecoder interface {
+	Decoder
+	DecodeFrom(p []byte, meta row.Meta, into *row.Batch) error
 }
 
 // LinesDecoder is a Decoder that is faster at many documents in one payload,
