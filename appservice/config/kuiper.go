@@ -98,6 +98,9 @@ func (c *Config) loadEtc(env map[string]string) error {
 		kind := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(f), ".yaml"), "_source")
 		for key, props := range tree {
 			if m, ok := props.(map[string]any); ok {
+				if file, _ := m["kubeedgeModelFile"].(string); file != "" && !filepath.IsAbs(file) {
+					m["kubeedgeModelFile"] = filepath.Join(dir, "sources", file) // where Kuiper looks for it
+				}
 				c.drivers.add(kind, key, m)
 			}
 		}

@@ -12,7 +12,16 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/edgesluice/sluice/devicemodel"
 )
+
+func init() {
+	devicemodel.RegisterReader(func(path string) ([]devicemodel.Model, []devicemodel.Device, error) {
+		s, err := ReadDir(path)
+		return s.Models, s.Devices, err
+	})
+}
 
 // maxFile bounds a file of models.
 const maxFile = 16 << 20

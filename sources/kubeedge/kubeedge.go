@@ -4,8 +4,7 @@
 //
 //	CREATE STREAM sensor (deviceId STRING, temperature BIGINT) WITH (TYPE="kubeedge", DATASOURCE="sensor-tag-model")
 //
-// Which devices are of the model says the directory of package devicemodel, and
-// the file of the property modelFile.
+// Which devices are of the model says the directory of package devicemodel.
 package kubeedge
 
 import (

@@ -17,9 +17,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/edgesluice/sluice/devicemodel"
 	"github.com/edgesluice/sluice/internal/conn"
+	"github.com/edgesluice/sluice/internal/twin"
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sqlfn/diag"
+	"github.com/edgesluice/sluice/sqlfn/format"
 	"github.com/edgesluice/sluice/sqlfn/param"
 )
 
@@ -33,9 +36,12 @@ func init() {
 }
 
 type source struct {
+	sources.Skips
 	broker conn.MQTTParams
 	qos    int
 	eof    string
+
+	modelFile string
 }
 
 // Params implements sources.Source.
@@ -44,7 +50,23 @@ func (s *source) Params(p *param.Set) {
 	s.broker.SourceParams(p)
 	p.Int(&s.qos, "qos", 1, param.T("quality of service to subscribe with", "订阅的服务质量"), param.OneOf(0, 1, 2))
 	p.String(&s.eof, "eofMessage", "", param.T("payload that ends the stream", "表示流结束的负载"))
-	p.Accept("kubeedgeVersion", "kubeedgeModelFile", "enableClientSession", "clientStatePath", "sessionExpiryIntervalSeconds")
+	p.String(&s.modelFile, "kubeedgeModelFile", "", param.T("KubeEdge device models (Kuiper's, or deviceProfile.json) that type the values of flat JSON", "为扁平 JSON 的值确定类型的 KubeEdge 设备模型文件（Kuiper 格式或 deviceProfile.json）"))
+	p.Accept("kubeedgeVersion", "enableClientSession", "clientStatePath", "sessionExpiryIntervalSeconds")
+}
+
+// Decoder implements sources.Decoding: with kubeedgeModelFile values get the
+// types of the device's model.
+func (s *source) Decoder(cfg format.Config) (format.Decoder, error) {
+	if s.modelFile == "" {
+		return nil, nil
+	}
+	models, devices, err := devicemodel.Read(s.modelFile)
+	if err != nil {
+		return nil, fmt.Errorf("kubeedgeModelFile: %w", err)
+	}
+	directory := devicemodel.NewDirectory()
+	directory.Replace(s.modelFile, models, devices)
+	return twin.NewFlat(cfg, directory, models, s.Skip)
 }
 
 // Run implements sources.Source. It ends only with ctx or the eofMessage: the
@@ -59,6 +81,7 @@ func (s *source) Run(ctx context.Context, env sources.Env, deliver func(sources.
 		return err
 	}
 	defer release()
+	s.Report(env.Log, env.Clock)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	r := &run{eof: s.eof, deliver: deliver, ctx: ctx, cancel: cancel}
