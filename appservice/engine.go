@@ -15,7 +15,9 @@ import (
 	"github.com/edgesluice/sluice/appservice/metrics"
 	"github.com/edgesluice/sluice/appservice/rest"
 	"github.com/edgesluice/sluice/appservice/rules"
+	"github.com/edgesluice/sluice/devicemodel"
 	"github.com/edgesluice/sluice/devicemodel/edgex"
+	"github.com/edgesluice/sluice/devicemodel/kubeedge"
 	"github.com/edgesluice/sluice/internal/dataserver"
 	"github.com/edgesluice/sluice/internal/kv"
 	"github.com/edgesluice/sluice/sources"
@@ -100,6 +102,7 @@ func sections(cfg func() *config.Config) func(catalog.Kind, string) map[string]m
 func (e *engine) start() error {
 	e.catchAll()
 	e.readProfiles()
+	e.readModels()
 	return e.rules.Load()
 }
 
@@ -129,6 +132,25 @@ func (e *engine) readProfiles() {
 	list.Add(models)
 	if err := list.Done(); err != nil {
 		e.log.Warn("not every device profile has become a stream", "err", err)
+	}
+}
+
+// readModels makes the streams of the KubeEdge models in the configured folder,
+// and notes which devices are of them.
+func (e *engine) readModels() {
+	path := e.cfg().Profiles.Models
+	var set kubeedge.Set
+	list := e.streams.List(autostream.Files, autostream.KubeEdge)
+	if path != "" {
+		var err error
+		if set, err = kubeedge.ReadDir(path); err != nil {
+			list.Report(fmt.Errorf("Sluice.Profiles.Models: %w", err))
+		}
+	}
+	devicemodel.Default.Replace(autostream.Files.String(), set.Models, set.Devices)
+	list.Add(autostream.DeviceModels(set.Models))
+	if err := list.Done(); err != nil {
+		e.log.Warn("not every device model has become a stream", "err", err)
 	}
 }
 

@@ -77,6 +77,9 @@ func (s *service) followFiles(ctx context.Context) {
 	if folder := cfg.Profiles.Folder; folder != "" {
 		go config.NewWatcher(folder).Run(ctx, s.clock, time.Second, s.engine.readProfiles)
 	}
+	if folder := cfg.Profiles.Models; folder != "" {
+		go config.NewWatcher(folder).Run(ctx, s.clock, time.Second, s.engine.readModels)
+	}
 }
 
 // profilesReport is what GET / says of device profiles.
@@ -92,7 +95,7 @@ func (s *service) report() map[string]any {
 		state := s.link.Load().State()
 		p.CoreMetadata = &state
 	}
-	return map[string]any{"deviceProfiles": p}
+	return map[string]any{"deviceProfiles": p, "deviceModels": s.engine.streams.Report(autostream.KubeEdge)}
 }
 
 // gauges are what GET /metrics shows of the service.
@@ -102,6 +105,10 @@ func (s *service) gauges() []metrics.Gauge {
 		{Name: "sluice_device_profile_streams", Help: "Streams made of device profiles.", Value: float64(r.Streams)},
 		{Name: "sluice_device_profile_problems", Help: "Device profiles or resources that could not become streams or columns.", Value: float64(len(r.Problems))},
 	}
+	m := s.engine.streams.Report(autostream.KubeEdge)
+	all = append(all,
+		metrics.Gauge{Name: "sluice_device_model_streams", Help: "Streams made of KubeEdge device models.", Value: float64(m.Streams)},
+		metrics.Gauge{Name: "sluice_device_model_problems", Help: "KubeEdge device models or properties that could not become streams or columns.", Value: float64(len(m.Problems))})
 	if s.listed() {
 		up := 0.0
 		if s.link.Load().State().State == autostream.Connected {
