@@ -12,6 +12,7 @@ import (
 	"github.com/edgesluice/sluice/appservice/autostream"
 	"github.com/edgesluice/sluice/appservice/catalog"
 	"github.com/edgesluice/sluice/appservice/config"
+	"github.com/edgesluice/sluice/appservice/declared"
 	"github.com/edgesluice/sluice/appservice/metrics"
 	"github.com/edgesluice/sluice/appservice/rest"
 	"github.com/edgesluice/sluice/appservice/rules"
@@ -33,9 +34,11 @@ type engine struct {
 	catalog *catalog.Catalog
 	rules   *rules.Set
 	streams *autostream.Streams
-	cfg     func() *config.Config
-	log     *slog.Logger
-	handler http.Handler
+
+	declared *declared.Set
+	cfg      func() *config.Config
+	log      *slog.Logger
+	handler  http.Handler
 }
 
 // surroundings is what the engine is told by the service.
@@ -78,9 +81,15 @@ func newEngine(s surroundings) (*engine, error) {
 	e := &engine{db: db, catalog: cat, rules: set, log: s.log, cfg: s.cfg}
 	e.streams = autostream.New(autostream.Config{Catalog: cat, Rules: set, Log: s.log, Name: cfg.Profiles.Name,
 		Include: cfg.Profiles.Include, Exclude: cfg.Profiles.Exclude, Listed: s.listed})
-	e.handler = rest.New(rest.Config{Catalog: cat, Rules: set, Clock: s.clock, Log: s.log, Version: Version,
+	api := rest.Config{Catalog: cat, Rules: set, Clock: s.clock, Log: s.log, Version: Version,
 		Metrics: metrics.Handler(set, s.gauges), Guard: s.guard.middleware, Forward: forward(cfg),
-		Apply: changed.apply, Stop: s.stop, DataDir: cfg.DataDir, Report: s.report})
+		Apply: changed.apply, Stop: s.stop, DataDir: cfg.DataDir, Report: s.report}
+	e.handler = rest.New(api)
+	api.Guard = nil // who can write the ConfigMap may do everything
+	e.declared, err = declared.New(declared.Config{Catalog: cat, Rules: set, Streams: e.streams, DB: db, Log: s.log, Prefix: cfg.Bus.Prefix, Call: call(rest.New(api))})
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return e, nil
 }
 

@@ -95,7 +95,13 @@ func (s *service) report() map[string]any {
 		state := s.link.Load().State()
 		p.CoreMetadata = &state
 	}
-	return map[string]any{"deviceProfiles": p, "deviceModels": s.engine.streams.Report(autostream.KubeEdge)}
+	all := map[string]any{"deviceProfiles": p, "deviceModels": s.engine.streams.Report(autostream.KubeEdge)}
+	if cfg := s.cfg.Load(); cfg.ConfigMap != "" || len(cfg.Content) > 0 {
+		r := s.engine.declared.Report()
+		r.Problems = append(r.Problems, cfg.Mounted().Problems...)
+		all["configMap"] = r
+	}
+	return all
 }
 
 // gauges are what GET /metrics shows of the service.
@@ -109,6 +115,12 @@ func (s *service) gauges() []metrics.Gauge {
 	all = append(all,
 		metrics.Gauge{Name: "sluice_device_model_streams", Help: "Streams made of KubeEdge device models.", Value: float64(m.Streams)},
 		metrics.Gauge{Name: "sluice_device_model_problems", Help: "KubeEdge device models or properties that could not become streams or columns.", Value: float64(len(m.Problems))})
+	if cfg := s.cfg.Load(); cfg.ConfigMap != "" || len(cfg.Content) > 0 {
+		r := s.engine.declared.Report()
+		all = append(all,
+			metrics.Gauge{Name: "sluice_configmap_entries", Help: "Streams, rules and others that the ConfigMap declares.", Value: float64(r.Entries)},
+			metrics.Gauge{Name: "sluice_configmap_problems", Help: "Files and entries of the ConfigMap that are not in force.", Value: float64(len(r.Problems) + len(cfg.Mounted().Problems))})
+	}
 	if s.listed() {
 		up := 0.0
 		if s.link.Load().State().State == autostream.Connected {

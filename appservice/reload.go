@@ -1,7 +1,6 @@
 package appservice
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,8 +8,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/edgesluice/sluice/appservice/config"
 )
@@ -95,18 +94,6 @@ func overlay(tree, top map[string]any) map[string]any {
 	return out
 }
 
-// followConfigMap reloads when the mounted configuration changes.
-func (s *service) followConfigMap(ctx context.Context) {
-	path := s.cfg.Load().ConfigMap
-	if path == "" {
-		return
-	}
-	again := func() { _ = s.reload(func(*layers) {}) }
-	w := config.NewWatcher(path)
-	again() // it may have changed since it was read
-	w.Run(ctx, s.clock, 2*time.Second, again)
-}
-
 // reload changes a layer and reads all of them again. A wrong configuration
 // leaves the old one in force.
 func (s *service) reload(change func(*layers)) error {
@@ -123,16 +110,33 @@ func (s *service) reload(change func(*layers)) error {
 	s.layers = l
 	s.cfg.Store(next)
 	setLevel(&s.level, next.LogLevel)
+	for _, p := range next.Mounted().Problems {
+		if !slices.Contains(old.Mounted().Problems, p) {
+			s.log.Error(mountedFault, "problem", p)
+		}
+	}
 	for _, key := range old.Changed(next) {
+		if key == "Sluice.Content" {
+			signalContent(s.content)
+		}
 		s.log.Info("configuration changed", "key", key, "origin", next.Origin(key), "effect", effect(key))
 	}
 	return nil
+}
+
+func signalContent(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // it is about to be looked at
+	}
 }
 
 // effect tells when a change is felt.
 func effect(key string) string {
 	switch key {
 	case "Writable.LogLevel":
+		return "now"
+	case "Sluice.Content":
 		return "now"
 	case "Sluice.Sources", "Sluice.Connections":
 		return "rules that start from now on"

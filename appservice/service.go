@@ -73,13 +73,14 @@ func Main(argv []string, stdout, stderr io.Writer) int {
 
 // layers are those of the configuration that come up at run time.
 type layers struct {
-	provider map[string]any    // from the configuration provider
-	secrets  map[string]string // credentials of the bus from the secret store
-	stored   map[string]any    // changed over REST
+	provider map[string]any            // from the configuration provider
+	secrets  map[string]string         // credentials of the bus from the secret store
+	stored   map[string]any            // changed over REST
+	mounted  map[string]map[string]any // the ConfigMap when it was last good
 }
 
 func load(cmd command, l layers) (*config.Config, error) {
-	return config.Load(config.Sources{Common: cmd.common, File: cmd.file, Provider: l.provider, Secrets: l.secrets, Stored: l.stored,
+	return config.Load(config.Sources{Common: cmd.common, File: cmd.file, Provider: l.provider, Secrets: l.secrets, Stored: l.stored, Mounted: l.mounted,
 		Environ: os.Environ(), Types: sourceTypes(), Props: sourceProps})
 }
 
@@ -97,6 +98,8 @@ type service struct {
 
 	sdkDone chan struct{} // closed when the SDK has ended
 	cancel  context.CancelCauseFunc
+
+	content chan struct{} // tells that Sluice.Content has changed
 
 	cfg    atomic.Pointer[config.Config]
 	mu     sync.Mutex // guards layers
@@ -118,7 +121,12 @@ func (s *service) run(cfg *config.Config) error {
 	setLevel(&s.level, cfg.LogLevel)
 	s.log = newLogger(out, &s.level)
 	s.cfg.Store(cfg)
+	for _, p := range cfg.Mounted().Problems {
+		s.log.Error(mountedFault, "problem", p)
+	}
+	s.content = make(chan struct{}, 1)
 	s.recall(cfg)
+	s.recallMounted(s.cfg.Load())
 	for _, w := range cfg.Warnings() {
 		s.log.Warn(w)
 	}

@@ -45,10 +45,14 @@ type Config struct {
 	TriggerType string
 	PublishTo   string // Trigger.PublishTopic
 
+	// Content declares streams, rules and more (package declared).
+	Content map[string]any
+
 	sources     map[string]any
 	connections map[string]any
 	insecure    map[string]any
 
+	mounted  Mounted
 	set      *param.Set
 	settings map[string]*Setting // by key in lower case
 	drivers  drivers
@@ -142,7 +146,8 @@ func (c *Config) declareSluice(p *param.Set) {
 	p.String(&c.RestKey, "Sluice.RestTLS.KeyFile", "", param.T("key of the certificate", "REST 证书私钥文件"))
 	p.String(&c.DataDir, "Sluice.DataDir", "data", param.T("folder of streams, rules and state", "数据目录"))
 	p.String(&c.EtcDir, "Sluice.EtcDir", "", param.T("folder with Kuiper's mqtt_source.yaml, sources/, connections/", "Kuiper 配置目录"))
-	p.String(&c.ConfigMap, "Sluice.ConfigMap", "", param.T("mounted file or folder whose values win over the file and are followed", "挂载的配置，运行时跟踪"))
+	p.String(&c.ConfigMap, "Sluice.ConfigMap", "", param.T("mounted file or folder: its values win over the file, its streams, rules and models are made; followed", "挂载的文件或目录：其中的配置优先，其中的流、规则和模型会被创建，运行时跟踪"))
+	p.Object(&c.Content, "Sluice.Content", nil, param.T("streams, tables, rules, confKeys, profiles, models ... as in files of the ConfigMap", "流、表、规则、confKeys、profiles、models 等，与 ConfigMap 文件相同"))
 	p.String(&c.Timezone, "Sluice.Timezone", "Local", param.T("time zone of windows and date functions", "时区"))
 	p.Bool(&c.IgnoreCase, "Sluice.IgnoreCase", false, param.T("column names match in any case", "列名不区分大小写"))
 	p.Bool(&c.Demo, "Sluice.Demo", false, param.T("virtual devices on a broker inside the service", "内置演示"))

@@ -24,6 +24,7 @@ type Sources struct {
 	Environ  []string                   // KEY=VALUE
 	Types    []string                   // names of the source drivers, for SIMULATOR__DEFAULT__..
 	Props    func(kind string) []string // declared properties of a source driver, for their spelling
+	Mounted  map[string]map[string]any  // what the files of the ConfigMap said when they were last good
 	Secrets  map[string]string          // credentials of the bus from the secret store
 }
 
@@ -31,12 +32,7 @@ type Sources struct {
 // what would be right; what is merely unknown in the environment becomes a
 // warning, for the environment is not ours alone.
 func Load(s Sources) (*Config, error) {
-	c := &Config{settings: map[string]*Setting{}, drivers: drivers{map[string]map[string]map[string]any{}, s.Props}}
-	c.set = param.New("configuration")
-	c.Params(c.set)
-	for _, spec := range c.set.Specs() {
-		c.note(spec, spec.Default, "default")
-	}
+	c := fresh(s.Props)
 	if err := c.loadFiles(s); err != nil {
 		return nil, err
 	}
@@ -44,9 +40,7 @@ func Load(s Sources) (*Config, error) {
 		return nil, err
 	}
 	env := environment(s.Environ)
-	if err := c.loadConfigMap(env); err != nil {
-		return nil, err
-	}
+	c.loadConfigMap(env, s)
 	if err := c.tree(s.Stored, "PATCH /configs", false); err != nil {
 		return nil, err
 	}
@@ -57,6 +51,17 @@ func Load(s Sources) (*Config, error) {
 		return nil, err
 	}
 	return c, c.finish(s)
+}
+
+// fresh returns the defaults.
+func fresh(props func(kind string) []string) *Config {
+	c := &Config{settings: map[string]*Setting{}, drivers: drivers{map[string]map[string]map[string]any{}, props}}
+	c.set = param.New("configuration")
+	c.Params(c.set)
+	for _, spec := range c.set.Specs() {
+		c.note(spec, spec.Default, "default")
+	}
+	return c
 }
 
 func (c *Config) loadFiles(s Sources) error {
@@ -80,31 +85,6 @@ func (c *Config) loadFiles(s Sources) error {
 		return err
 	}
 	return c.tree(tree, s.File, true)
-}
-
-// loadConfigMap reads the mounted file, or every .yaml of the mounted folder.
-func (c *Config) loadConfigMap(env map[string]string) error {
-	path := c.ConfigMap
-	if v, ok := env["SLUICE_CONFIGMAP"]; ok {
-		path = v
-	}
-	if path == "" {
-		return nil
-	}
-	files, err := yamlFiles(path)
-	if err != nil {
-		return fmt.Errorf("Sluice.ConfigMap %q: %w", path, err)
-	}
-	for _, f := range files {
-		tree, err := readYAML(f)
-		if err != nil {
-			return err
-		}
-		if err := c.tree(tree, f, true); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func yamlFiles(path string) ([]string, error) {

@@ -41,12 +41,12 @@ const house = `
 	sqlfn < appservice/config;
 	sources, sinks, devicemodel/edgex, devicemodel/kubeedge, internal/kv, internal/plugin < appservice/catalog;
 	appservice/catalog, internal/conn < appservice/rules;
-	appservice/rules, appservice/config < appservice/autostream;
+	appservice/rules, appservice/config < appservice/autostream < appservice/declared;
 	appservice/rules, appservice/config < appservice/metrics;
 	appservice/metrics, internal/sqltest < appservice/rest;
 	appservice/ui;
 	sinks, devicemodel/edgex < internal/virtual;
-	appservice/rest, appservice/autostream, appservice/ui, internal/virtual < appservice;
+	appservice/rest, appservice/declared, appservice/ui, internal/virtual < appservice;
 	appservice, internal/sqltest < cmd;
 	appservice < internal/gen;
 	internal/deps;

@@ -26,6 +26,7 @@ const (
 	Schemas     = "schemas"   // <type>/<name> -> JSON object
 	Origins     = "origins"   // stream -> JSON of who made it, if not the user
 	Suspended   = "suspended" // rule -> JSON of why it does not run
+	Declared    = "declared"  // what a ConfigMap or the registry made, and its last good texts
 	Settings    = "settings"  // what PATCH /configs changed
 )
 
