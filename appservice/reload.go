@@ -55,10 +55,16 @@ func (s *service) adopt(provider map[string]any, secrets map[string]string) {
 	if fmt.Sprint(before.SourceDefaults("edgex")) != fmt.Sprint(s.cfg.Load().SourceDefaults("edgex")) {
 		s.engine.restart("edgex")
 	}
-	if provider == nil {
-		return
+	if provider != nil {
+		s.keepProvider()
 	}
-	b, err := json.Marshal(provider)
+}
+
+// keepProvider writes down what the provider says now.
+func (s *service) keepProvider() {
+	s.mu.Lock()
+	b, err := json.Marshal(s.layers.provider)
+	s.mu.Unlock()
 	if err == nil {
 		err = os.WriteFile(filepath.Join(s.cfg.Load().DataDir, lastKnown), b, 0o600)
 	}
@@ -67,9 +73,16 @@ func (s *service) adopt(provider map[string]any, secrets map[string]string) {
 	}
 }
 
-// providerChanged takes new values of one section.
+// providerChanged takes new values of one section. Of the section Sluice it is
+// told all there is, of others what has changed.
 func (s *service) providerChanged(section map[string]any) {
-	_ = s.reload(func(l *layers) { l.provider = overlay(l.provider, section) })
+	_ = s.reload(func(l *layers) {
+		l.provider = overlay(l.provider, section)
+		if all, ok := section["Sluice"]; ok {
+			l.provider["Sluice"] = all
+		}
+	})
+	s.keepProvider()
 }
 
 // stored takes what was changed over REST, now or in an earlier run.

@@ -88,7 +88,7 @@ func (s *sdkSide) setUp(ctx context.Context, svc interfaces.ApplicationService) 
 		return fmt.Errorf("section Sluice: %w", err)
 	}
 	custom.mask = true
-	s.adopt(s.learned(svc), s.secrets(svc))
+	s.adopt(s.learned(svc, custom.Sluice), s.secrets(svc))
 	if p, ok := svc.SecretProvider().(bootstrapInterfaces.SecretProviderExt); ok {
 		s.guard.authenticate(handlers.AutoConfigAuthenticationFunc(p, svc.LoggingClient()))
 	}
@@ -106,16 +106,18 @@ func (s *sdkSide) setUp(ctx context.Context, svc interfaces.ApplicationService) 
 	return svc.SetDefaultFunctionsPipeline(fns...)
 }
 
-// learned returns the whole configuration as the SDK has it, if it came from
-// a provider; files were read by ourselves.
-func (s *sdkSide) learned(svc interfaces.ApplicationService) map[string]any {
+// learned returns the whole configuration as the SDK has it, with our section,
+// if it came from a provider; files were read by ourselves.
+func (s *sdkSide) learned(svc interfaces.ApplicationService, own map[string]any) map[string]any {
 	if s.cmd.provider == "" {
 		return nil
 	}
 	tree, err := sdkConfiguration(svc)
 	if err != nil {
 		s.log.Warn("values of the configuration provider outside the section Sluice are not used", "err", err)
+		tree = map[string]any{}
 	}
+	tree["Sluice"] = own
 	return tree
 }
 
