@@ -477,7 +477,7 @@ func TestAMountedConfigurationIsFollowed(t *testing.T) {
 	mount("DEBUG")
 	p.until("the level follows", func() bool { return strings.Contains(p.log.String(), "key=Writable.LogLevel") })
 	mount("LOUD")
-	p.until("a wrong value is refused", func() bool { return strings.Contains(p.log.String(), "the changed configuration is not used") })
+	p.until("a wrong value is refused", func() bool { return strings.Contains(p.log.String(), "a file of the ConfigMap is not used as it is") })
 	p.terminate()
 }
 

@@ -81,6 +81,13 @@ func (v *Virtual) Set(now time.Time) {
 	v.timers = kept
 }
 
+// Waiting returns how many timers have not fired yet.
+func (v *Virtual) Waiting() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.timers)
+}
+
 func (v *Virtual) drop(t *virtualTimer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
