@@ -81,6 +81,7 @@ func newEngine(s surroundings) (*engine, error) {
 	e := &engine{db: db, catalog: cat, rules: set, log: s.log, cfg: s.cfg}
 	e.streams = autostream.New(autostream.Config{Catalog: cat, Rules: set, Log: s.log, Name: cfg.Profiles.Name,
 		Include: cfg.Profiles.Include, Exclude: cfg.Profiles.Exclude, Listed: s.listed})
+	set.OnRelease(e.streams.Released)
 	api := rest.Config{Catalog: cat, Rules: set, Clock: s.clock, Log: s.log, Version: Version,
 		Metrics: metrics.Handler(set, s.gauges), Guard: s.guard.middleware, Forward: forward(cfg),
 		Apply: changed.apply, Stop: s.stop, DataDir: cfg.DataDir, Report: s.report}

@@ -393,6 +393,18 @@ func (s *Streams) end(stream string, o *catalog.Origin) {
 	}
 }
 
+// Released drops those of some streams whose model is gone and that no rule
+// reads any more.
+func (s *Streams) Released(streams []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stream := range streams {
+		if o := s.cfg.Catalog.Origin(stream); o != nil && o.Gone && len(s.cfg.Rules.Using(stream)) == 0 {
+			s.end(stream, o)
+		}
+	}
+}
+
 // sweep drops streams whose model is gone and that no rule reads any more.
 func (s *Streams) sweep(kind string) {
 	for stream := range s.cfg.Catalog.Made(kind) {

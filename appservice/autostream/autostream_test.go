@@ -171,9 +171,14 @@ func TestAStreamThatIsReadOutlivesItsProfile(t *testing.T) {
 	if o := k.cat.Origin("a"); o.Gone || o.Changes == nil || fmt.Sprint(o.Changes.Added) != "[y]" {
 		t.Errorf("origin %+v", o)
 	}
+	if text, _ := k.cat.Exec("DESCRIBE STREAM a"); !strings.Contains(text, "CHANGED: +y\n") {
+		t.Errorf("described as\n%s", text)
+	}
 	k.Remove(Metadata, EdgeX, "a")
+	k.Released([]string{"a", "nosuch"})
+	k.want(t, "a(x y)")
 	k.rules.reads = nil
-	must(t, k.Replace(Metadata, EdgeX, nil))
+	k.Released([]string{"a"})
 	k.want(t, "")
 }
 
@@ -275,7 +280,7 @@ func TestColumnsKeepWhatTheProfileSays(t *testing.T) {
 	}
 	described, err := k.cat.Exec("DESCRIBE STREAM Press_Line_Sensor")
 	must(t, err)
-	if !strings.Contains(described, "Temperature\tfloat\tCel, Bearing temperature") {
+	if !strings.Contains(described, "Temperature\tfloat\tCel, Bearing temperature") || !strings.Contains(described, "ORIGIN: edgex \"Press-Line-Sensor\" from core-metadata\n") {
 		t.Errorf("described as\n%s", described)
 	}
 }

@@ -153,10 +153,10 @@ func (d *Definition) text80(o *Origin) string {
 		fmt.Fprintf(&b, "%s\t%s%s\n", f.Name, f.Type, o.note(f))
 	}
 	b.WriteString("\n")
-	for _, o := range d.options() {
-		fmt.Fprintf(&b, "%s: %s\n", o[0], o[1])
+	for _, option := range d.options() {
+		fmt.Fprintf(&b, "%s: %s\n", option[0], option[1])
 	}
-	return b.String() + "\n"
+	return b.String() + o.lines() + "\n"
 }
 
 // options returns the options that are set with their SQL names, sorted.

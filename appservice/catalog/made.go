@@ -274,6 +274,24 @@ func (o *Origin) annotate(fields map[string]SchemaField) {
 	}
 }
 
+// lines are what DESCRIBE shows of who made a stream, and how it has changed.
+func (o *Origin) lines() string {
+	if o == nil {
+		return ""
+	}
+	text := fmt.Sprintf("ORIGIN: %s %q", o.Kind, o.Name)
+	if o.From != "" {
+		text += " from " + o.From
+	}
+	if o.Gone {
+		text += ", which is gone; the stream goes when no rule reads it any more"
+	}
+	if o.Changes != nil {
+		text += "\nCHANGED: " + o.Changes.String()
+	}
+	return text + "\n"
+}
+
 // note is what DESCRIBE shows behind the type of a column.
 func (o *Origin) note(f value.Field) string {
 	if o == nil {

@@ -35,9 +35,7 @@ func TestRulesFollowTheirStream(t *testing.T) {
 	f.add(`{"a":4,"b":5,"c":6}`)
 	narrow.want(t, `[{"a":1}]`, `[{"a":4}]`)
 	star.want(t, `[{"a":1,"b":2}]`, `[{"a":4,"b":5,"c":6}]`)
-	if st, _ := b.Status("narrow"); st.State != Running || st.Nodes[0].Stats.In.Load() != 2 {
-		t.Errorf("the narrow rule did not go on: %+v", st)
-	}
+	b.until(t, "narrow", "still the first run", func(st Status) bool { return st.State == Running && st.Nodes[0].Stats.In.Load() == 2 })
 
 	b.define(t, "b FLOAT, c BIGINT")
 	st := b.state(t, "narrow", Failed)

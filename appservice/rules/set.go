@@ -57,6 +57,8 @@ type Set struct {
 	hubs    *hubs
 	lookups *lookups
 
+	onRelease func(streams []string)
+
 	mu      sync.Mutex
 	entries map[string]*entry
 	closed  bool
@@ -211,8 +213,10 @@ func (s *Set) Update(id string, text []byte) error {
 	if err != nil {
 		return s.add(r)
 	}
+	old := e.definition()
+	defer s.released(old)
 	defer e.op.Unlock()
-	if old := e.definition(); old != nil && r.Version < old.Version {
+	if old != nil && r.Version < old.Version {
 		return diag.New(diag.Undefined, "rule %s already exists with version (%s), new version (%s) is lower", id, old.Version, r.Version)
 	}
 	first, err := s.prepare(r)
@@ -240,6 +244,7 @@ func (s *Set) Delete(id string) error {
 	if err != nil {
 		return diag.New(diag.Undefined, "Delete rule error: rule %s not found", id)
 	}
+	defer s.released(e.definition())
 	defer e.op.Unlock()
 	s.release(e)
 	s.stop(e, errDropped)
@@ -248,6 +253,18 @@ func (s *Set) Delete(id string) error {
 	}
 	s.forget(id)
 	return s.cfg.Checkpoints.Drop(context.Background(), id)
+}
+
+// OnRelease has f called with the streams that a rule read, after it was
+// deleted or replaced. It must be called before the Set is used by several
+// goroutines.
+func (s *Set) OnRelease(f func(streams []string)) { s.onRelease = f }
+
+// released tells that a rule does not read its streams any more; r may be nil.
+func (s *Set) released(r *Rule) {
+	if s.onRelease != nil && r != nil {
+		s.onRelease(r.Streams())
+	}
 }
 
 // find returns a rule's entry; verb begins the error for an unknown id.
