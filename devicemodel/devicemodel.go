@@ -40,8 +40,10 @@ type Property struct {
 // counts.
 func (m *Model) Schema() *row.Schema {
 	s := &row.Schema{}
+	seen := make(map[string]bool, len(m.Properties))
 	for _, p := range m.Properties {
-		if p.Readable && s.Slot(p.Name) < 0 {
+		if p.Readable && !seen[p.Name] {
+			seen[p.Name] = true
 			s.Cols = append(s.Cols, value.Field{Name: p.Name, Type: p.Type})
 		}
 	}

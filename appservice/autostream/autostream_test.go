@@ -285,6 +285,19 @@ func TestColumnsKeepWhatTheProfileSays(t *testing.T) {
 	}
 }
 
+func TestAProfileMayHaveTenThousandResources(t *testing.T) {
+	k := newKeeper(t, nil)
+	for _, columns := range []int{10000, 9999} { // and lose one
+		must(t, k.Replace(Metadata, EdgeX, many(0, 1, columns)))
+		if d, ok := k.cat.Lookup("Profile_0000"); !ok || len(d.Cols) != columns {
+			t.Fatalf("%v", ok)
+		}
+	}
+	if o := k.cat.Origin("Profile_0000"); fmt.Sprint(o.Changes.Removed) != "[Resource9999]" {
+		t.Errorf("%+v", o.Changes)
+	}
+}
+
 // many are some of the profiles of a large site.
 func many(from, profiles, resources int) []Model {
 	models := make([]Model, profiles)

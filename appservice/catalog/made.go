@@ -196,21 +196,25 @@ func (c *Catalog) changesOf(old, next *Definition) *Changes {
 		return nil
 	}
 	var ch Changes
-	was, is := old.Declared(), next.Declared()
-	for _, f := range is.Cols {
-		i := was.Slot(f.Name)
+	was, is := map[string]value.Type{}, map[string]bool{}
+	for _, f := range old.Declared().Cols {
+		was[f.Name] = f.Type
+	}
+	for _, f := range next.Declared().Cols {
+		is[f.Name] = true
+		t, there := was[f.Name]
 		switch {
-		case i < 0:
+		case !there:
 			ch.Added = append(ch.Added, f.Name)
-		case !was.Cols[i].Type.Equal(f.Type):
+		case !t.Equal(f.Type):
 			if ch.Retyped == nil {
 				ch.Retyped = map[string]string{}
 			}
-			ch.Retyped[f.Name] = was.Cols[i].Type.String()
+			ch.Retyped[f.Name] = t.String()
 		}
 	}
-	for _, f := range was.Cols {
-		if is.Slot(f.Name) < 0 {
+	for _, f := range old.Declared().Cols {
+		if !is[f.Name] {
 			ch.Removed = append(ch.Removed, f.Name)
 		}
 	}

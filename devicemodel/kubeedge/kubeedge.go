@@ -171,7 +171,7 @@ func (s *Set) addModel(r *resource) error {
 	if err := json.Unmarshal(r.Spec, &spec); err != nil {
 		return fmt.Errorf("device model %q: %w", r.Metadata.Name, typeError(err))
 	}
-	m := devicemodel.Model{Name: ModelName(r.Metadata.Namespace, r.Metadata.Name), Description: spec.Description}
+	m := build(ModelName(r.Metadata.Namespace, r.Metadata.Name), spec.Description)
 	if r.Metadata.Name == "" {
 		return errors.New("a device model has no metadata.name")
 	}
@@ -179,16 +179,16 @@ func (s *Set) addModel(r *resource) error {
 	for _, p := range spec.Properties {
 		typ, limits, err := p.typed()
 		if err == nil {
-			err = add(&m, p.Name, typ, p.Description, limits)
+			err = m.add(p.Name, typ, p.Description, limits)
 		}
-		bad = append(bad, of(&m, p.Name, err))
+		bad = append(bad, m.of(p.Name, err))
 	}
-	s.Models = append(s.Models, m)
+	s.Models = append(s.Models, m.Model)
 	return errors.Join(bad...)
 }
 
 // of names the property an error is about.
-func of(m *devicemodel.Model, property string, err error) error {
+func (m *builder) of(property string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -221,11 +221,11 @@ func (s *Set) addProfile(r *resource) error {
 			bad = append(bad, errors.New("a device model has no name"))
 			continue
 		}
-		m := devicemodel.Model{Name: pm.Name, Description: pm.Description}
+		m := build(pm.Name, pm.Description)
 		for _, p := range pm.Properties {
-			bad = append(bad, of(&m, p.Name, add(&m, p.Name, p.DataType, p.Description, p.typeLimits)))
+			bad = append(bad, m.of(p.Name, m.add(p.Name, p.DataType, p.Description, p.typeLimits)))
 		}
-		s.Models = append(s.Models, m)
+		s.Models = append(s.Models, m.Model)
 	}
 	for _, d := range r.DeviceInstances {
 		name := d.Name
@@ -275,8 +275,18 @@ var types = map[string]value.Kind{
 	"boolean": value.Bool, "bool": value.Bool, "bytes": value.Bytes, "stream": value.Null,
 }
 
+// builder makes a model property by property.
+type builder struct {
+	devicemodel.Model
+	seen map[string]bool
+}
+
+func build(name, description string) *builder {
+	return &builder{devicemodel.Model{Name: name, Description: description}, map[string]bool{}}
+}
+
 // add appends a property of which a column can be made.
-func add(m *devicemodel.Model, name, typ, description string, l typeLimits) error {
+func (m *builder) add(name, typ, description string, l typeLimits) error {
 	kind, known := types[strings.ToLower(typ)]
 	switch {
 	case name == "":
@@ -285,11 +295,10 @@ func add(m *devicemodel.Model, name, typ, description string, l typeLimits) erro
 		return diag.New(diag.General, "type %q is unknown", typ).
 			WithHint(diag.DidYouMean(strings.ToLower(typ), []string{"int", "float", "double", "string", "boolean", "bytes", "stream"}))
 	}
-	for i := range m.Properties {
-		if m.Properties[i].Name == name {
-			return errors.New("it is there twice, the first one counts")
-		}
+	if m.seen[name] {
+		return errors.New("it is there twice, the first one counts")
 	}
+	m.seen[name] = true
 	p := devicemodel.Property{Name: name, Type: value.Type{Kind: kind}, Description: description, Unit: l.Unit,
 		Readable: kind != value.Null, Writable: l.AccessMode == "ReadWrite" || strings.Contains(strings.ToLower(l.AccessMode), "w")}
 	least, err1 := limit(l.Minimum)
