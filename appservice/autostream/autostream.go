@@ -229,13 +229,24 @@ func (s *Streams) make(place Place, models []Model) error {
 		streams = append(streams, made)
 	}
 	changed, failed := s.cfg.Catalog.Make(streams)
-	for _, name := range changed {
-		if o := s.cfg.Catalog.Origin(name); o != nil {
-			s.cfg.Log.Info("stream follows its model", "stream", name, "kind", o.Kind, "model", o.Name, "from", o.From, "changes", o.Changes)
-			s.cfg.Rules.Follow(name, title(o.Kind)+" \""+o.Name+"\"")
-		}
-	}
+	s.follow(changed)
 	return errors.Join(append(errs, failed...)...)
+}
+
+// logEach is how many changes at once are logged one by one.
+const logEach = 20
+
+// follow brings the rules in line with streams that have changed.
+func (s *Streams) follow(changed []catalog.Changed) {
+	if len(changed) > logEach {
+		s.cfg.Log.Info("streams follow their models", "streams", len(changed), "from", changed[0].Origin.From)
+	}
+	for _, ch := range changed {
+		if len(changed) <= logEach {
+			s.cfg.Log.Info("stream follows its model", "stream", ch.Stream, "kind", ch.Origin.Kind, "model", ch.Origin.Name, "from", ch.Origin.From, "changes", ch.Changes)
+		}
+		s.cfg.Rules.Follow(ch.Stream, title(ch.Origin.Kind)+" \""+ch.Origin.Name+"\"")
+	}
 }
 
 // stream is the definition of a model's stream.
@@ -249,9 +260,9 @@ func (s *Streams) stream(place Place, m *Model, names *names) (catalog.Made, err
 		name = had
 		names.keep(m.id(), had)
 	}
-	o := catalog.Origin{Kind: m.Kind, Name: m.Model.Name, From: place.String(), Columns: columns(&m.Model)}
+	o := catalog.Origin{Kind: m.Kind, Name: m.Model.Name, From: place.String()}
 	c := ast.Create{Name: name, Cols: m.Model.Schema().Cols, Options: m.Options}
-	return catalog.Made{SQL: c.String(), Origin: o}, nil
+	return catalog.Made{SQL: c.String(), Origin: o, Columns: columns(&m.Model)}, nil
 }
 
 // leave drops the stream that a model had under another template; false: rules
@@ -280,8 +291,8 @@ func (s *Streams) CatchAll(name string, options ast.Options) error {
 	}
 	c := ast.Create{Name: devicemodel.StreamName(name), Options: options}
 	changed, errs := s.cfg.Catalog.Make([]catalog.Made{{SQL: c.String(), Origin: origin}})
-	for _, name := range changed {
-		s.cfg.Rules.Follow(name, "the configuration")
+	for _, ch := range changed {
+		s.cfg.Rules.Follow(ch.Stream, "the configuration")
 	}
 	return errors.Join(errs...)
 }
@@ -370,9 +381,7 @@ func (s *Streams) take(place Place, m *Model) error {
 		return err
 	}
 	changed, errs := s.cfg.Catalog.Make([]catalog.Made{made})
-	for _, name := range changed {
-		s.cfg.Rules.Follow(name, title(m.Kind)+" \""+m.Model.Name+"\"")
-	}
+	s.follow(changed)
 	return errors.Join(errs...)
 }
 

@@ -168,7 +168,7 @@ func TestAStreamThatIsReadOutlivesItsProfile(t *testing.T) {
 		t.Errorf("origin %+v", o)
 	}
 	must(t, k.Put(Metadata, profile("a", "x", "y"))) // it comes back
-	if o := k.cat.Origin("a"); o.Gone || o.Changes == nil || fmt.Sprint(o.Changes.Added) != "[y]" {
+	if o := k.cat.Details("a"); o.Gone || o.Changes == nil || fmt.Sprint(o.Changes.Added) != "[y]" {
 		t.Errorf("origin %+v", o)
 	}
 	if text, _ := k.cat.Exec("DESCRIBE STREAM a"); !strings.Contains(text, "CHANGED: +y\n") {
@@ -293,7 +293,7 @@ func TestAProfileMayHaveTenThousandResources(t *testing.T) {
 			t.Fatalf("%v", ok)
 		}
 	}
-	if o := k.cat.Origin("Profile_0000"); fmt.Sprint(o.Changes.Removed) != "[Resource9999]" {
+	if o := k.cat.Details("Profile_0000"); fmt.Sprint(o.Changes.Removed) != "[Resource9999]" {
 		t.Errorf("%+v", o.Changes)
 	}
 }

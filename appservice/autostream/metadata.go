@@ -54,8 +54,9 @@ const (
 )
 
 const (
-	pageSize = 200
-	backlog  = 1024 // events that may wait while a list is read
+	pageSize = 100
+	backlog  = 1024            // events that may wait while a list is read
+	busWait  = 2 * time.Second // for the bus, so that no change falls between list and events
 	retry    = time.Second
 	maxRetry = 30 * time.Second
 )
@@ -76,9 +77,12 @@ func (l *Link) Run(ctx context.Context) {
 	events, again := make(chan conn.BusMessage, backlog), make(chan struct{}, 1)
 	release := l.listen(ctx, events, again)
 	defer release()
-	signal(again)
+	first := busWait
+	if l.Bus == nil {
+		first = 0
+	}
 	pause := retry
-	wait, stop := l.Clock.After(l.Every)
+	wait, stop := l.Clock.After(first)
 	defer func() { stop() }()
 	for {
 		select {

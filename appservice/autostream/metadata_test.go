@@ -65,6 +65,7 @@ func (b *bus) Watch(s conn.Status) func() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.status = s
+	s.Connected()
 	return func() {}
 }
 

@@ -18,7 +18,7 @@ type Description struct {
 	Options      OptionsDescription `json:"Options"`
 	StreamType   int                `json:"StreamType"` // 1: table
 	Statement    any                `json:"Statement"`
-	Origin       *Origin            `json:"Origin,omitempty"` // of streams that were made of a device profile or model
+	Origin       *Details           `json:"Origin,omitempty"` // of streams that were made of a device profile or model
 }
 
 // FieldDescription is one column or struct member. FieldType is the type's
@@ -54,7 +54,7 @@ func (c *Catalog) Describe(name string, table bool) (*Description, error) {
 	if !ok || d.Table != table {
 		return nil, c.missing(ast.Describe, table, name)
 	}
-	desc := &Description{Name: name, StreamFields: describeFields(d.Cols), Options: d.describeOptions(), Origin: c.Origin(name)}
+	desc := &Description{Name: name, StreamFields: describeFields(d.Cols), Options: d.describeOptions(), Origin: c.Details(name)}
 	if d.Table {
 		desc.StreamType = 1
 	}
@@ -121,7 +121,7 @@ func (c *Catalog) Schema(name string, table bool) (map[string]SchemaField, error
 		return nil, nil
 	}
 	fields := schemaFields(declared.Cols)
-	c.Origin(name).annotate(fields)
+	c.Details(name).annotate(fields)
 	return fields, nil
 }
 
@@ -146,7 +146,7 @@ func schemaField(t value.Type) SchemaField {
 
 // text80 is the answer to DESCRIBE: the columns, with what the model they were
 // made of says, and the options under their SQL names.
-func (d *Definition) text80(o *Origin) string {
+func (d *Definition) text80(o *Details) string {
 	var b strings.Builder
 	b.WriteString("Fields\n" + strings.Repeat("-", 80) + "\n")
 	for _, f := range d.Cols {

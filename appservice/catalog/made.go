@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -13,10 +14,16 @@ import (
 
 // Origin says who made a stream that the user did not make.
 type Origin struct {
-	Kind    string            `json:"kind"`              // edgex, kubeedge, configmap
-	Name    string            `json:"name"`              // of the device profile, model or file
-	From    string            `json:"from,omitempty"`    // files, core-metadata, ConfigMap
-	Gone    bool              `json:"gone,omitempty"`    // what it was made from is not there any more; rules still read it
+	Kind string `json:"kind"`           // edgex, kubeedge
+	Name string `json:"name"`           // of the device profile or model
+	From string `json:"from,omitempty"` // files, core-metadata, ConfigMap
+	Gone bool   `json:"gone,omitempty"` // what it was made from is not there any more; rules still read it
+}
+
+// Details are what else is known of a stream that the user did not make. They
+// are in the database only: there may be thousands of such streams.
+type Details struct {
+	Origin
 	Columns map[string]Column `json:"columns,omitempty"` // what the model says beside the types
 	Changes *Changes          `json:"changes,omitempty"` // of the last change of the model
 }
@@ -56,21 +63,35 @@ func (c *Changes) String() string {
 
 // Made is a stream that is to be made of a model.
 type Made struct {
-	SQL    string
-	Origin Origin
+	SQL     string
+	Origin  Origin
+	Columns map[string]Column
+}
+
+// Changed is a stream that was made, or made anew.
+type Changed struct {
+	Stream  string
+	Origin  Origin
+	Changes *Changes // nil: it is new, or its columns are as before
 }
 
 // origins are those of all streams that the user did not make.
 type origins struct {
-	of      map[string]*Origin
+	of      map[string]*known
 	streams map[modelKey]string
+}
+
+// known is an origin with a digest of what the model says of the columns.
+type known struct {
+	Origin
+	columns uint64
 }
 
 type modelKey struct{ kind, name string }
 
-func newOrigins() origins { return origins{map[string]*Origin{}, map[modelKey]string{}} }
+func newOrigins() origins { return origins{map[string]*known{}, map[modelKey]string{}} }
 
-func (os *origins) set(stream string, o *Origin) {
+func (os *origins) set(stream string, o *known) {
 	os.of[stream] = o
 	os.streams[modelKey{o.Kind, o.Name}] = stream
 }
@@ -86,7 +107,27 @@ func (os *origins) drop(stream string) {
 func (c *Catalog) Origin(name string) *Origin {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.origins.of[name]
+	if k := c.origins.of[name]; k != nil {
+		return &k.Origin
+	}
+	return nil
+}
+
+// Details returns what is known of a stream that the user did not make; nil: the
+// user made it.
+func (c *Catalog) Details(name string) *Details {
+	if c.Origin(name) == nil {
+		return nil
+	}
+	text, err := c.cfg.DB.Get(kv.Origins, name)
+	var d Details
+	if err == nil && text != nil {
+		err = json.Unmarshal(text, &d)
+	}
+	if err != nil {
+		c.cfg.Log.Error("stored origin cannot be read", "stream", name, "error", err)
+	}
+	return &d
 }
 
 // Made returns the names of the streams of an origin's kind with the name of
@@ -110,15 +151,16 @@ func (c *Catalog) MadeOf(kind, model string) string {
 	return c.origins.streams[modelKey{kind, model}]
 }
 
-// Make defines streams, all in one transaction, and returns the names of those
-// that are new or have changed. A stream of the user's, or of another model, is
-// never touched: it is named in an error, and the others are made.
-func (c *Catalog) Make(streams []Made) (changed []string, errs []error) {
+// Make defines streams, all in one transaction, and returns those that are new
+// or have changed. A stream of the user's, or of another model, is never
+// touched: it is named in an error, and the others are made.
+func (c *Catalog) Make(streams []Made) (changed []Changed, errs []error) {
 	entries := map[string]map[string][]byte{kv.Streams: {}, kv.Origins: {}}
 	ready := map[string]*Definition{}
-	origins := map[string]*Origin{}
+	origins := map[string]*known{}
 	c.mu.Lock()
-	for _, m := range streams {
+	for i := range streams {
+		m := &streams[i]
 		d, err := parseCreate(m.SQL)
 		if err == nil {
 			err = d.check()
@@ -130,20 +172,20 @@ func (c *Catalog) Make(streams []Made) (changed []string, errs []error) {
 			errs = append(errs, fmt.Errorf("%s %q: %w", m.Origin.Kind, m.Origin.Name, err))
 			continue
 		}
-		o := m.Origin
-		old := c.defs[d.Name]
-		if old != nil && old.Text == d.Text && sameOrigin(c.origins.of[d.Name], &o) {
+		k := &known{m.Origin, digest(m.Columns)}
+		old, was := c.defs[d.Name], c.origins.of[d.Name]
+		if old != nil && old.Text == d.Text && was != nil && *was == *k {
 			continue
 		}
-		o.Changes = c.changesOf(old, d)
-		text, err := json.Marshal(o)
+		details := Details{m.Origin, m.Columns, changesOf(old, d)}
+		text, err := json.Marshal(details)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		entries[kv.Streams][d.Name], entries[kv.Origins][d.Name] = []byte(d.Text), text
-		ready[d.Name], origins[d.Name] = d, &o
-		changed = append(changed, d.Name)
+		ready[d.Name], origins[d.Name] = d, k
+		changed = append(changed, Changed{d.Name, m.Origin, details.Changes})
 	}
 	if len(changed) > 0 {
 		if err := c.cfg.DB.Update(entries); err != nil {
@@ -156,10 +198,18 @@ func (c *Catalog) Make(streams []Made) (changed []string, errs []error) {
 		c.origins.set(name, origins[name])
 	}
 	c.mu.Unlock()
-	for _, name := range changed {
-		c.changed(name)
+	for _, ch := range changed {
+		c.changed(ch.Stream)
 	}
 	return changed, errs
+}
+
+// digest tells columns apart.
+func digest(columns map[string]Column) uint64 {
+	h := fnv.New64a()
+	text, _ := json.Marshal(columns) // keys are sorted
+	h.Write(text)
+	return h.Sum64()
 }
 
 // mayMake refuses to touch what somebody else made; c.mu is held.
@@ -177,21 +227,9 @@ func (c *Catalog) mayMake(name string, o *Origin) error {
 	return nil
 }
 
-// sameOrigin compares all but the changes.
-func sameOrigin(a, b *Origin) bool {
-	if a == nil {
-		return false
-	}
-	x, y := *a, *b
-	x.Changes, y.Changes = nil, nil
-	s, err1 := json.Marshal(x)
-	t, err2 := json.Marshal(y)
-	return err1 == nil && err2 == nil && string(s) == string(t)
-}
-
 // changesOf compares the columns of two definitions; nil if the stream is new
 // or only something else has changed.
-func (c *Catalog) changesOf(old, next *Definition) *Changes {
+func changesOf(old, next *Definition) *Changes {
 	if old == nil {
 		return nil
 	}
@@ -226,33 +264,36 @@ func (c *Catalog) changesOf(old, next *Definition) *Changes {
 
 // MarkGone notes that what a stream was made of is not there any more.
 func (c *Catalog) MarkGone(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	o := c.origins.of[name]
-	if o == nil || o.Gone {
+	details := c.Details(name)
+	if details == nil || details.Gone {
 		return nil
 	}
-	gone := *o
-	gone.Gone = true
-	text, err := json.Marshal(gone)
+	details.Gone = true
+	text, err := json.Marshal(details)
 	if err != nil {
 		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.origins.of[name]
+	if k == nil {
+		return nil
 	}
 	if err := c.cfg.DB.Put(kv.Origins, name, text); err != nil {
 		return err
 	}
-	c.origins.set(name, &gone)
+	c.origins.set(name, &known{details.Origin, k.columns})
 	return nil
 }
 
 func (c *Catalog) loadOrigins() error {
 	return c.cfg.DB.Each(kv.Origins, func(name string, text []byte) error {
-		var o Origin
-		if err := json.Unmarshal(text, &o); err != nil {
+		var d Details
+		if err := json.Unmarshal(text, &d); err != nil {
 			c.cfg.Log.Error("stored origin cannot be read", "stream", name, "error", err)
 			return nil
 		}
-		c.origins.set(name, &o)
+		c.origins.set(name, &known{d.Origin, digest(d.Columns)})
 		return nil
 	})
 }
@@ -267,7 +308,7 @@ func (c *Catalog) disown(name string) error {
 }
 
 // annotate adds what the model says to the columns of a schema.
-func (o *Origin) annotate(fields map[string]SchemaField) {
+func (o *Details) annotate(fields map[string]SchemaField) {
 	if o == nil {
 		return
 	}
@@ -279,7 +320,7 @@ func (o *Origin) annotate(fields map[string]SchemaField) {
 }
 
 // lines are what DESCRIBE shows of who made a stream, and how it has changed.
-func (o *Origin) lines() string {
+func (o *Details) lines() string {
 	if o == nil {
 		return ""
 	}
@@ -297,7 +338,7 @@ func (o *Origin) lines() string {
 }
 
 // note is what DESCRIBE shows behind the type of a column.
-func (o *Origin) note(f value.Field) string {
+func (o *Details) note(f value.Field) string {
 	if o == nil {
 		return ""
 	}

@@ -148,7 +148,7 @@ func (c *Catalog) command(cmd *ast.Command) (string, error) {
 	}
 	switch cmd.Verb {
 	case ast.Describe:
-		return d.text80(c.Origin(d.Name)), nil
+		return d.text80(c.Details(d.Name)), nil
 	case ast.Drop:
 		if err := c.Drop(cmd.Name, cmd.Table); err != nil {
 			return "", err
