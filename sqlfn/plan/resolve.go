@@ -294,7 +294,7 @@ func (b *builder) aggregate(f *fn.Func, e *ast.Call, args []ast.Expr, st stage) 
 			WithHint("use it in SELECT or HAVING")
 	}
 	for _, a := range args {
-		if b.isLate(a) {
+		if b.isLate(b.withoutShadows(a)) {
 			return nil, diag.At(diag.Plan, e.Offset(), "invalid argument for func %s: aggregate argument is not allowed", f.Name)
 		}
 	}
@@ -311,6 +311,26 @@ func (b *builder) aggregate(f *fn.Func, e *ast.Call, args []ast.Expr, st stage) 
 	s := b.derive(text, f.Result())
 	b.aggs = append(b.aggs, Agg{Slot: s, Func: f, Distinct: e.Distinct, Args: resolved, Text: text})
 	return s, nil
+}
+
+// withoutShadows leaves the names out of an argument that are those of columns
+// and of their aggregates too: in HAVING avg(t) > 1 of SELECT avg(t) AS t, the
+// inner t can only be the column.
+func (b *builder) withoutShadows(arg ast.Expr) ast.Expr {
+	id, ok := arg.(*ast.Ident)
+	if !ok || id.Stream != "" || b.aliases[id.Name] == nil {
+		return arg
+	}
+	shadows := false
+	ast.Walk(b.aliases[id.Name].x, func(e ast.Expr) bool {
+		inner, ok := e.(*ast.Ident)
+		shadows = shadows || ok && inner.Name == id.Name
+		return true
+	})
+	if shadows {
+		return &ast.Literal{Pos: id.Pos}
+	}
+	return arg
 }
 
 // analytic gives an analytic call a slot; it sees every event, or every result
