@@ -53,6 +53,7 @@ type surroundings struct {
 	// listed is true if core-metadata tells of device profiles in this run.
 	listed bool
 	report func() map[string]any
+	secret func(name, key string) (string, error)
 	gauges func() []metrics.Gauge
 }
 
@@ -72,6 +73,7 @@ func newEngine(s surroundings) (*engine, error) {
 	cfg = s.cfg()
 	dataserver.Default.SetAddr(address(cfg.HTTPPush.IP, cfg.HTTPPush.Port))
 	cat, err := catalog.Open(catalog.Config{DB: db, Log: s.log, Sections: sections(s.cfg),
+		Secret:   s.secret,
 		Defaults: func(kind string) map[string]any { return s.cfg().SourceDefaults(kind) }})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -33,6 +33,14 @@ func (m coreMetadata) Profiles(ctx context.Context, offset, limit int) ([]edgex.
 	return page, int(answer.TotalCount), nil
 }
 
+// connected is told that the SDK is set up.
+func (s *service) connected(ctx context.Context, svc interfaces.ApplicationService) {
+	if s.cmd.secure {
+		s.store.Store(&secretStore{svc.SecretProvider()})
+	}
+	s.followProfiles(ctx, svc)
+}
+
 // listed tells whether core-metadata is asked in this run.
 func (s *service) listed() bool {
 	cfg := s.cfg.Load()

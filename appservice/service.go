@@ -95,6 +95,7 @@ type service struct {
 	http   *server
 	demo   *demo.Demo
 	link   atomic.Pointer[autostream.Link] // to core-metadata, once the SDK is up
+	store  atomic.Pointer[secretStore]     // the SDK's, in secure mode once the SDK is up
 
 	sdkDone chan struct{} // closed when the SDK has ended
 	cancel  context.CancelCauseFunc
@@ -194,12 +195,12 @@ func (s *service) start(ctx context.Context) error {
 
 func (s *service) surroundings(g *guard) surroundings {
 	return surroundings{cfg: s.cfg.Load, log: s.log, clock: s.clock, guard: g, stored: s.stored, stop: func() { s.cancel(nil) },
-		listed: s.listed(), report: s.report, gauges: s.gauges}
+		listed: s.listed(), report: s.report, gauges: s.gauges, secret: s.secret}
 }
 
 func (s *service) sdk(g *guard) *sdkSide {
 	return &sdkSide{cmd: s.cmd, cfg: s.cfg.Load, log: s.log, clock: s.clock, guard: g,
-		functions: s.functions, adopt: s.adopt, changed: s.providerChanged, up: s.followProfiles}
+		functions: s.functions, adopt: s.adopt, changed: s.providerChanged, up: s.connected}
 }
 
 // stop ends what start has started, in the opposite order.

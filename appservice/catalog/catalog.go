@@ -35,6 +35,8 @@ type Config struct {
 	// Sections returns the conf keys of a source, sink or connection type that
 	// come from configuration files; may be nil.
 	Sections func(kind Kind, typ string) map[string]map[string]any
+	// Secret returns an entry of a secret; nil: there are none.
+	Secret func(name, key string) (string, error)
 }
 
 // Catalog holds the definitions in memory and writes every change to the

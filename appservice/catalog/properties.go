@@ -99,7 +99,11 @@ func (c *Catalog) Source(name string) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{Definition: d, Props: layers.merged, Connection: selector}, nil
+	props, err := c.Reveal(layers.merged)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{Definition: d, Props: props, Connection: selector}, nil
 }
 
 // SinkProps resolves the properties of an action: conf key named by
@@ -120,8 +124,11 @@ func (c *Catalog) SinkProps(typ string, action map[string]any) (props map[string
 		}
 		layers.add(resource)
 	}
-	connection, err = c.followConnection(&layers, without(action, "resourceId"))
-	return layers.merged, connection, err
+	if connection, err = c.followConnection(&layers, without(action, "resourceId")); err != nil {
+		return nil, connection, err
+	}
+	props, err = c.Reveal(layers.merged)
+	return props, connection, err
 }
 
 // followConnection adds the connection that top, or a layer below it, selects,

@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -124,5 +126,29 @@ func TestTheCompilerSeesDeclaredColumns(t *testing.T) {
 	s, err = c.Stream("look")
 	if err != nil || !s.Table || !s.Lookup || !s.Schema.Open {
 		t.Errorf("look is %+v, %v", s, err)
+	}
+}
+
+func TestSecretsAreRevealedToDriversOnly(t *testing.T) {
+	c := open(t, kv.NewMemory(), Config{Secret: func(name, key string) (string, error) {
+		if name == "b" && key == "p" {
+			return "s3cret", nil
+		}
+		return "", errors.New("it is not there")
+	}})
+	in := map[string]any{"a": "secret://b/p", "m": map[string]any{"x": []any{"secret://b/p", 7}}, "t": "text"}
+	got, err := c.Reveal(in)
+	if err != nil || fmt.Sprint(got) != "map[a:s3cret m:map[x:[s3cret 7]] t:text]" || in["a"] != "secret://b/p" {
+		t.Errorf("%v %v", got, err)
+	}
+	for ref, want := range map[string]string{
+		"secret://b/q": "property pw: secret b/q: it is not there", "secret://b": "property pw: secret://b is not a secret, write secret://name/key", "secret:///x": "is not a secret",
+	} {
+		if _, err := c.Reveal(map[string]any{"pw": ref}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", ref, err)
+		}
+	}
+	if _, err := empty(t).Reveal(in); err == nil || !strings.Contains(err.Error(), "there are no secrets") {
+		t.Error(err)
 	}
 }

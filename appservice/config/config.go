@@ -29,6 +29,7 @@ type Config struct {
 	DataDir     string
 	EtcDir      string // Kuiper's etc folder with mqtt_source.yaml, sources/, connections/
 	ConfigMap   string // mounted file or folder that is followed at run time
+	Secrets     string // folder of secrets
 	Timezone    string
 	Location    *time.Location
 	IgnoreCase  bool
@@ -147,6 +148,7 @@ func (c *Config) declareSluice(p *param.Set) {
 	p.String(&c.DataDir, "Sluice.DataDir", "data", param.T("folder of streams, rules and state", "数据目录"))
 	p.String(&c.EtcDir, "Sluice.EtcDir", "", param.T("folder with Kuiper's mqtt_source.yaml, sources/, connections/", "Kuiper 配置目录"))
 	p.String(&c.ConfigMap, "Sluice.ConfigMap", "", param.T("mounted file or folder: its values win over the file, its streams, rules and models are made; followed", "挂载的文件或目录：其中的配置优先，其中的流、规则和模型会被创建，运行时跟踪"))
+	p.String(&c.Secrets, "Sluice.SecretsFolder", "", param.T("folder with a folder for each secret and a file for each entry, as Kubernetes mounts them", "密钥目录：每个密钥一个目录，每个条目一个文件，与 Kubernetes 挂载方式相同"))
 	p.Object(&c.Content, "Sluice.Content", nil, param.T("streams, tables, rules, confKeys, profiles, models ... as in files of the ConfigMap", "流、表、规则、confKeys、profiles、models 等，与 ConfigMap 文件相同"))
 	p.String(&c.Timezone, "Sluice.Timezone", "Local", param.T("time zone of windows and date functions", "时区"))
 	p.Bool(&c.IgnoreCase, "Sluice.IgnoreCase", false, param.T("column names match in any case", "列名不区分大小写"))

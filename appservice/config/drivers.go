@@ -169,24 +169,16 @@ func (c *Config) busDefaults(secrets map[string]string) {
 }
 
 // busSecret finds the credentials of the bus: the secret store's, or those of
-// Writable.InsecureSecrets with the name MessageBus.SecretName.
+// the secret with the name MessageBus.SecretName.
 func (c *Config) busSecret(stored map[string]string) map[string]string {
 	if len(stored) > 0 {
 		return stored
 	}
-	for _, v := range c.insecure {
-		entry, _ := v.(map[string]any)
-		name, _ := find(entry, "SecretName")
-		data, _ := find(entry, "SecretData")
-		if name != c.Bus.Secret {
-			continue
+	out := map[string]string{}
+	for _, key := range []string{"username", "password", "clientcert", "clientkey", "cacert"} {
+		if v, err := c.Secret(c.Bus.Secret, key); err == nil {
+			out[key] = v
 		}
-		out := map[string]string{}
-		m, _ := data.(map[string]any)
-		for k, v := range m {
-			out[strings.ToLower(k)] = fmt.Sprint(v)
-		}
-		return out
 	}
-	return nil
+	return out
 }

@@ -146,6 +146,10 @@ func (s *server) ping(c echo.Context, try func(context.Context, string, map[stri
 }
 
 func (s *server) trySource(ctx context.Context, typ string, props map[string]any) error {
+	props, err := s.Catalog.Reveal(props)
+	if err != nil {
+		return err
+	}
 	typ = strings.ToLower(typ)
 	datasource, _ := props["datasource"].(string)
 	src, _, err := sources.Open(typ, without(props, "datasource"))
@@ -161,6 +165,10 @@ func (s *server) trySource(ctx context.Context, typ string, props map[string]any
 }
 
 func (s *server) trySink(ctx context.Context, typ string, props map[string]any) error {
+	props, err := s.Catalog.Reveal(props)
+	if err != nil {
+		return err
+	}
 	typ = strings.ToLower(typ)
 	driver, err := sinks.Lookup(typ)
 	if err != nil {

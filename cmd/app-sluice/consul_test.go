@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -218,17 +217,7 @@ func TestConfigurationFromTheProviderIsUsedFollowedAndKept(t *testing.T) {
 // check, and streams and rules that live in the registry.
 func TestStreamsAndRulesComeFromTheRegistry(t *testing.T) {
 	const common, private = "edgex/v3/core-common-config-bootstrapper/", "edgex/v3/app-sluice/"
-	passwords := filepath.Join(t.TempDir(), "passwords")
-	if out, err := exec.Command("mosquitto_passwd", "-b", "-c", passwords, "sluice", "s3cret").CombinedOutput(); err != nil {
-		if os.Getenv("SLUICE_TEST_SERVERS") == "all" {
-			t.Fatalf("mosquitto_passwd: %v %s", err, out)
-		}
-		t.Skipf("mosquitto_passwd: %v", err)
-	}
-	if err := os.Chmod(passwords, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	broker := testserver.Mosquitto(t, "allow_anonymous false", "password_file "+passwords)
+	broker := testserver.Mosquitto(t, "allow_anonymous false", "password_file "+passwords(t, "sluice", "s3cret"))
 	metadata := newCoreMetadata(t, "127.0.0.1:0")
 	_, port, _ := strings.Cut(strings.TrimPrefix(metadata.URL, "http://"), ":")
 	c := newConsul(t, map[string]string{
