@@ -14,6 +14,7 @@ type Driver struct {
 	Doc      param.Text
 	New      func() Source
 	Table    bool         // usable for scan tables
+	Timed    bool         // its rows have an event time (Row.TS): no TIMESTAMP is needed
 	NewTable func() Table // usable for lookup tables; nil: it is not
 }
 

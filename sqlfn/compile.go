@@ -76,7 +76,7 @@ func streams(cat Catalog) func(string) (*plan.Stream, error) {
 			schema = &row.Schema{Open: true}
 		}
 		return &plan.Stream{Name: s.Name, Table: s.Table, Lookup: s.Lookup, Schema: schema, Retain: s.RetainSize,
-			Timestamp: s.Timestamp, TimestampFormat: s.TimestampFormat}, nil
+			Timestamp: s.Timestamp, TimestampFormat: s.TimestampFormat, Timed: s.Timed}, nil
 	}
 }
 
@@ -214,6 +214,10 @@ func (p *Pipeline) addWatermark() error {
 	for _, in := range p.plan.Inputs {
 		if in.Stream.Table {
 			cols = append(cols, window.TimeColumn{})
+			continue
+		}
+		if in.TS == nil {
+			cols = append(cols, window.TimeColumn{Own: true})
 			continue
 		}
 		cols = append(cols, window.TimeColumn{Name: in.Stream.Timestamp, Slot: in.TS.Index, Format: in.Stream.TimestampFormat})

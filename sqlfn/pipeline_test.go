@@ -24,7 +24,8 @@ func (s streams) Stream(name string) (*sqlfn.Stream, error) {
 	return nil, fmt.Errorf("fail to get stream %s", name)
 }
 
-var demo = streams{"demo": {Name: "demo", Schema: &row.Schema{Open: true}, Timestamp: "ts"}}
+var demo = streams{"demo": {Name: "demo", Schema: &row.Schema{Open: true}, Timestamp: "ts"},
+	"timed": {Name: "timed", Schema: &row.Schema{Open: true}, Timed: true}}
 
 // results collects what a pipeline emits, as JSON.
 type results struct {
@@ -122,6 +123,23 @@ func TestEventTimeTumblingWindowFiresWhenTheWatermarkPasses(t *testing.T) {
 	}
 	if got := strings.Join(out.lines, "\n"); got != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestRowsMayHaveTheirEventTimeThemselves(t *testing.T) {
+	p := compile(t, "SELECT collect(i) AS i, window_end() AS w FROM timed GROUP BY TUMBLINGWINDOW(ss, 2)", sqlfn.Options{EventTime: true})
+	base := start.UnixMilli()
+	var out results
+	for i, ms := range []int64{500, 1200, 2500, 1900, 4100} {
+		b := batch(p, map[string]any{"i": i})
+		b.Rows[0].TS, b.Timed, b.At = base+ms, true, base
+		if err := p.Push(0, b, &out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := fmt.Sprintf("[{\"i\":[0,1],\"w\":%d}]\n[{\"i\":[2],\"w\":%d}]", base+2000, base+4000)
+	if got := strings.Join(out.lines, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

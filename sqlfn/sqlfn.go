@@ -28,6 +28,7 @@ type Stream struct {
 	Schema          *row.Schema // declared columns; Open and without columns: schemaless
 	Timestamp       string      // TIMESTAMP option: column of the event time
 	TimestampFormat string
+	Timed           bool // rows have an event time of their own where there is no TIMESTAMP
 	Strict          bool // STRICT_VALIDATION
 	RetainSize      int  // rows kept of a scan table, 0: all
 }

@@ -30,10 +30,11 @@ func (c *Catalog) Stream(name string) (*sqlfn.Stream, error) {
 		return nil, err
 	}
 	o := &d.Options
+	driver, _ := sources.Lookup(d.DriverName()) // one that is missing is an error when it is opened
 	return &sqlfn.Stream{
 		Name: name, Table: d.Table, Lookup: d.Table && d.hasKind("lookup"), Schema: declared,
 		Timestamp: o.Timestamp, TimestampFormat: o.TimestampFormat, Strict: isTrue(o.StrictValidation),
-		RetainSize: sqlfn.Retain(o.Type, o.RetainSize),
+		RetainSize: sqlfn.Retain(o.Type, o.RetainSize), Timed: driver != nil && driver.Timed,
 	}, nil
 }
 

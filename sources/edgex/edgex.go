@@ -23,9 +23,10 @@ import (
 
 func init() {
 	sources.Register(&sources.Driver{
-		Name: "edgex",
-		Doc:  param.T("Readings from an EdgeX MessageBus.", "来自 EdgeX 消息总线的读数。"),
-		New:  func() sources.Source { return &source{} },
+		Name:  "edgex",
+		Timed: true,
+		Doc:   param.T("Readings from an EdgeX MessageBus.", "来自 EdgeX 消息总线的读数。"),
+		New:   func() sources.Source { return &source{} },
 	})
 }
 

@@ -24,9 +24,10 @@ import (
 
 func init() {
 	sources.Register(&sources.Driver{
-		Name: "kubeedge",
-		Doc:  param.T("Values of KubeEdge devices, typed by their device model.", "KubeEdge 设备的值，按设备模型确定类型。"),
-		New:  func() sources.Source { return &source{directory: devicemodel.Default} },
+		Name:  "kubeedge",
+		Timed: true,
+		Doc:   param.T("Values of KubeEdge devices, typed by their device model.", "KubeEdge 设备的值，按设备模型确定类型。"),
+		New:   func() sources.Source { return &source{directory: devicemodel.Default} },
 	})
 }
 

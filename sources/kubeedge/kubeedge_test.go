@@ -56,6 +56,7 @@ func TestExam(t *testing.T) {
 			return publish(broker.Addr, "$hw/events/device/dev1/twin/update", update("n", r.N.String()))
 		},
 		Break: broker.Stop, Mend: broker.Start,
+		Wait: 40 * time.Second, // paho may wait 30 s with an UNSUBSCRIBE that a disconnect overtakes
 	})
 }
 

@@ -34,6 +34,7 @@ func TestExam(t *testing.T) {
 				},
 				Feed:  func(text string) error { return publish(broker.Addr, "exam/1", 1, text) },
 				Break: broker.Stop, Mend: broker.Start,
+				Wait: 40 * time.Second, // paho may wait 30 s with an UNSUBSCRIBE that a disconnect overtakes
 			})
 		})
 	}

@@ -163,6 +163,9 @@ func (b *builder) addInputs() error {
 		}
 		b.inputs = append(b.inputs, in)
 		if b.cfg.EventTime && !s.Table {
+			if s.Timestamp == "" && s.Timed {
+				continue
+			}
 			if s.Timestamp == "" {
 				return diag.At(diag.Plan, src.Pos, "preprocessor is set to be event time but stream option TIMESTAMP not found").
 					WithHint(fmt.Sprintf("declare stream %q WITH (TIMESTAMP=\"column\")", s.Name))

@@ -26,6 +26,7 @@ type Stream struct {
 	Schema          *row.Schema // Open: schemaless
 	Timestamp       string
 	TimestampFormat string
+	Timed           bool // rows have an event time without a column for it
 }
 
 // Config is the surroundings of a query.

@@ -31,7 +31,7 @@ type Watermark struct {
 
 // WatermarkConfig is what a Watermark needs.
 type WatermarkConfig struct {
-	Columns   []TimeColumn // one an input, without a Name for a table, which does not count
+	Columns   []TimeColumn // one an input; the zero one is a table, which does not count
 	Tolerance time.Duration
 	Idle      time.Duration // 0: an input is waited for however long it is silent
 	Loc       *time.Location
@@ -45,6 +45,7 @@ type TimeColumn struct {
 	Name   string
 	Slot   int
 	Format string // TIMESTAMP_FORMAT
+	Own    bool   // the rows have it themselves, in Row.TS; no column
 }
 
 type watermarkInput struct {
@@ -63,11 +64,10 @@ func NewWatermark(cfg WatermarkConfig) (*Watermark, error) {
 	streams := 0
 	for _, c := range cfg.Columns {
 		in := watermarkInput{TimeColumn: c, newest: beginningOfTime, heard: cfg.Clock()}
-		if c.Name != "" {
-			streams++
-		}
-		if c.Name == "" {
+		if c == (TimeColumn{}) {
 			in.newest = exec.EndOfTime
+		} else {
+			streams++
 		}
 		if c.Format != "" {
 			var err error
@@ -120,6 +120,9 @@ func (w *Watermark) Push(b row.Batch, out exec.Emitter) error {
 }
 
 func (w *Watermark) time(in *watermarkInput, r *row.Row) (int64, error) {
+	if in.Own {
+		return r.TS, nil
+	}
 	v := r.Col(in.Slot)
 	if v.Kind() == value.Int {
 		return v.Int(), nil
