@@ -59,6 +59,9 @@ type mqttConn struct {
 	heard   atomic.Bool // something was read since the last ping
 	pinged  bool
 
+	unwanted   map[string]bool // topics that nobody subscribes to, as long as the subscriptions are
+	unwantedIn *routes         // these
+
 	acks  receipts
 	idle  bool          // the reader waits for the network; guarded by out.mu
 	ready chan struct{} // there is something to flush

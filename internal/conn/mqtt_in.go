@@ -3,6 +3,7 @@ package conn
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // subscription is one topic filter and who gets its messages.
@@ -107,17 +108,62 @@ func (c *mqttConn) incoming(first byte, n int) error {
 
 // deliver returns true if the message needs no further care.
 func (c *mqttConn) deliver(sub *subscription, m MQTTMessage) bool {
-	if sub == nil {
-		return true // it was under way when its subscription ended
-	}
 	c.blocked.Store(true)
 	defer c.blocked.Store(false)
+	if sub == nil {
+		if !c.link.cfg.PersistentSession || m.QoS == 0 {
+			return true // it was under way when its subscription ended
+		}
+		var over bool
+		if sub, over = c.awaitSubscriber(m.Topic); sub == nil {
+			return !over
+		}
+	}
 	sub.mu.Lock()
 	defer sub.mu.Unlock()
 	if sub.over {
 		return true
 	}
 	return sub.handle(m)
+}
+
+// How long a message of a persistent session waits for its subscription.
+const (
+	subscriberWait = 10 * time.Second
+	subscriberLook = 5 * time.Millisecond
+)
+
+// awaitSubscriber waits for the subscription of a message that the broker has
+// kept: it may send it before the stream has subscribed, and while a rule starts
+// again. over is true if the connection ended meanwhile, and the message comes
+// again. A topic that nobody wants any more is waited for once.
+func (c *mqttConn) awaitSubscriber(topic string) (sub *subscription, over bool) {
+	if c.unwanted[topic] && c.unwantedIn == c.link.routes.Load() {
+		return nil, false
+	}
+	late := time.NewTimer(subscriberWait)
+	defer late.Stop()
+	look := time.NewTicker(subscriberLook)
+	defer look.Stop()
+	for {
+		if sub := c.link.routes.Load().find(topic); sub != nil {
+			return sub, false
+		}
+		select {
+		case <-c.dead:
+			return nil, true
+		case <-c.link.ctx.Done():
+			return nil, true
+		case <-late.C:
+			c.link.log.Warn("messages of the persistent session are dropped, nobody subscribes to them any more", "topic", topic, "clientId", c.link.id)
+			if now := c.link.routes.Load(); c.unwantedIn != now {
+				c.unwanted, c.unwantedIn = map[string]bool{}, now
+			}
+			c.unwanted[topic] = true
+			return nil, false
+		case <-look.C:
+		}
+	}
 }
 
 // receipts are the messages at qos 1 and 2 that wait for their
