@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/edgesluice/sluice/appservice/autostream"
 	"github.com/edgesluice/sluice/appservice/catalog"
@@ -60,9 +61,9 @@ type Set struct {
 	records  map[string]record // by kind and name
 	read     map[string]*content
 	problems []string
-	files    int
-	entries  int
 	pending  bool // something failed that may succeed later
+
+	last atomic.Pointer[Report] // commands may ask for it while they are run
 }
 
 // record is what is kept of an entry that was made here.
@@ -100,7 +101,6 @@ func (s *Set) Apply(files []File) (settled bool) {
 	before := s.problems
 	s.problems, s.pending, s.read = nil, false, map[string]*content{}
 	files = s.knownFiles(files)
-	s.files = len(files)
 	var all content
 	keep := map[string]bool{} // files of which nothing is removed
 	for _, f := range files {
@@ -114,7 +114,6 @@ func (s *Set) Apply(files []File) (settled bool) {
 		all.models.Models = append(all.models.Models, c.models.Models...)
 		all.models.Devices = append(all.models.Devices, c.models.Devices...)
 	}
-	s.entries = len(all.entries)
 	s.applyModels(&all)
 	wanted := s.applyEntries(all.entries)
 	s.removeOthers(wanted, keep)
@@ -122,7 +121,8 @@ func (s *Set) Apply(files []File) (settled bool) {
 		s.runCommands(f, s.read[f.Name])
 	}
 	s.forgetFiles()
-	s.report(before)
+	s.last.Store(&Report{len(files), len(all.entries), append([]string{}, s.problems...)})
+	s.log(before)
 	return !s.pending
 }
 
@@ -169,8 +169,8 @@ func (s *Set) knownFiles(files []File) (all []File) {
 
 func (s *Set) problem(err error) { s.problems = append(s.problems, err.Error()) }
 
-// report logs the problems that are new.
-func (s *Set) report(before []string) {
+// log tells the problems that are new.
+func (s *Set) log(before []string) {
 	for _, p := range s.problems {
 		if !slices.Contains(before, p) {
 			s.cfg.Log.Error("declared content is not in force", "problem", p)
@@ -289,9 +289,10 @@ type Report struct {
 
 // Report tells how the last Apply went.
 func (s *Set) Report() Report {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Report{s.files, s.entries, append([]string{}, s.problems...)}
+	if r := s.last.Load(); r != nil {
+		return Report{r.Files, r.Entries, slices.Clone(r.Problems)}
+	}
+	return Report{Problems: []string{}}
 }
 
 // runCommands makes the calls of a command file, once for each content of it.

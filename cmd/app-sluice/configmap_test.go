@@ -65,7 +65,7 @@ const (
 	configuration = "Writable: {LogLevel: DEBUG}\n"
 	mountedStream = `streams: {demo: 'CREATE STREAM demo (a BIGINT) WITH (TYPE="memory", DATASOURCE="t")'}` + "\n"
 	mountedRule   = `{"id":"r1","sql":"SELECT a FROM demo WHERE a > 1","actions":[{"nop":{}}]}`
-	commandFile   = `{"commands":[{"url":"/streams","description":"d","method":"post","data":{"sql":"CREATE STREAM old () WITH (TYPE=\"memory\", DATASOURCE=\"o\")"}},{"url":"/ping","method":"get"}]}`
+	commandFile   = `{"commands":[{"url":"/streams","description":"d","method":"post","data":{"sql":"CREATE STREAM old () WITH (TYPE=\"memory\", DATASOURCE=\"o\")"}},{"url":"/ping","method":"get"},{"url":"/","method":"get"}]}`
 )
 
 func TestAConfigMapIsAppliedAndFollowed(t *testing.T) {

@@ -14,16 +14,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/edgexfoundry/go-mod-core-contracts/v3/dtos"
 	"gopkg.in/yaml.v3"
 
+	"github.com/edgesluice/sluice/devicemodel"
 	"github.com/edgesluice/sluice/sqlfn/diag"
 )
 
@@ -145,50 +141,17 @@ func (p *Profile) Check() error {
 	return errors.Join(bad...)
 }
 
-// maxFile bounds a profile file.
-const maxFile = 16 << 20
-
-// ReadDir reads the profiles of all .yaml, .yml and .json files in a folder
-// and the folders in it, by file name; those whose names begin with two dots are
-// Kubernetes' own. A file that cannot be read is reported
-// with the others, and the profiles of the rest are returned.
+// ReadDir reads the profiles of all files in a folder, by file name
+// (devicemodel.EachFile). What is wrong with a file is named in the error, and
+// the profiles of the rest are returned.
 func ReadDir(dir string) ([]Profile, error) {
 	var all []Profile
-	var bad []error
-	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && path != dir && strings.HasPrefix(entry.Name(), "..") {
-			return fs.SkipDir
-		}
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		if ext := strings.ToLower(filepath.Ext(path)); ext != ".yaml" && ext != ".yml" && ext != ".json" {
-			return nil
-		}
-		profiles, err := readFile(path)
-		if err != nil {
-			bad = append(bad, fmt.Errorf("%s: %w", path, err))
-		}
+	err := devicemodel.EachFile(dir, func(text []byte) error {
+		profiles, err := Parse(text)
 		all = append(all, profiles...)
-		return nil
+		return err
 	})
-	return all, errors.Join(append(bad, err)...)
-}
-
-func readFile(path string) ([]Profile, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(text) > maxFile {
-		return nil, fmt.Errorf("device profile is larger than %d bytes", maxFile)
-	}
-	return Parse(text)
+	return all, err
 }
 
 // FromDTO converts what the core-metadata client returns.

@@ -6,10 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -22,9 +18,6 @@ func init() {
 		return s.Models, s.Devices, err
 	})
 }
-
-// maxFile bounds a file of models.
-const maxFile = 16 << 20
 
 // Parse reads a document of YAML, which may hold several, or of JSON: an object
 // or a list of them.
@@ -84,44 +77,15 @@ func position(text []byte, err error) error {
 	return err
 }
 
-// ReadDir reads the models and devices of all .yaml, .yml and .json files in a
-// folder and the folders in it, by file name; those whose names begin with two
-// dots are Kubernetes' own. path may be one file, too.
+// ReadDir reads the models and devices of all files in a folder, by file name,
+// or of one file (devicemodel.EachFile). What is wrong with a file is named in
+// the error, and the rest is returned.
 func ReadDir(path string) (Set, error) {
 	var all Set
-	var bad []error
-	err := filepath.WalkDir(path, func(file string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.IsDir() && file != path && strings.HasPrefix(entry.Name(), "..") {
-			return fs.SkipDir
-		}
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		if ext := strings.ToLower(filepath.Ext(file)); ext != ".yaml" && ext != ".yml" && ext != ".json" {
-			return nil
-		}
-		s, err := readFile(file)
-		if err != nil {
-			bad = append(bad, fmt.Errorf("%s: %w", file, err))
-		}
+	err := devicemodel.EachFile(path, func(text []byte) error {
+		s, err := Parse(text)
 		all.Models, all.Devices = append(all.Models, s.Models...), append(all.Devices, s.Devices...)
-		return nil
+		return err
 	})
-	return all, errors.Join(append(bad, err)...)
-}
-
-func readFile(file string) (Set, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return Set{}, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return Set{}, err
-	}
-	if len(text) > maxFile {
-		return Set{}, fmt.Errorf("it is larger than %d bytes", maxFile)
-	}
-	return Parse(text)
+	return all, err
 }

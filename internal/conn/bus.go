@@ -292,16 +292,7 @@ type mqttBus struct {
 
 func (b *mqttBus) Subscribe(filter string, handle func(BusMessage)) (func(), error) {
 	return b.MQTTClient.Subscribe(filter, b.qos, func(m MQTTMessage) bool {
-		msg := BusMessage{Topic: m.Topic, Payload: m.Payload}
-		if m.QoS > 0 {
-			msg.Ack = func(err error) {
-				if err != nil {
-					m.Nack()
-					return
-				}
-				m.Ack()
-			}
-		}
+		msg := BusMessage{Topic: m.Topic, Payload: m.Payload, Ack: m.Settle()}
 		handle(msg)
 		return msg.Ack == nil
 	})

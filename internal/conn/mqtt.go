@@ -451,3 +451,18 @@ func (m MQTTMessage) Nack() {
 		m.link.settle(m.seq, false)
 	}
 }
+
+// Settle acknowledges the message if err is nil, and gives it up if not. It is
+// nil at qos 0, when there is nothing to settle.
+func (m MQTTMessage) Settle() func(err error) {
+	if m.QoS == 0 {
+		return nil
+	}
+	return func(err error) {
+		if err == nil {
+			m.Ack()
+		} else {
+			m.Nack()
+		}
+	}
+}

@@ -77,16 +77,7 @@ func (r *run) message(m conn.MQTTMessage) (done bool) {
 	if r.ctx.Err() != nil {
 		return m.QoS == 0
 	}
-	msg := sources.Message{Payload: m.Payload, Meta: &twin.Origin{Topic: m.Topic, QoS: m.QoS, ID: m.ID}}
-	if m.QoS > 0 {
-		msg.Ack = func(err error) {
-			if err == nil {
-				m.Ack()
-			} else {
-				m.Nack()
-			}
-		}
-	}
+	msg := sources.Message{Payload: m.Payload, Meta: &twin.Origin{Topic: m.Topic, QoS: m.QoS, ID: m.ID}, Ack: m.Settle()}
 	if err := r.deliver(msg); err != nil {
 		r.cancel(err)
 	}

@@ -157,16 +157,7 @@ func (r *run) handle(m conn.MQTTMessage) (done bool) {
 		r.cancel(errEnd)
 		return true
 	}
-	msg := sources.Message{Payload: m.Payload, Meta: r.meta(&m)}
-	if m.QoS > 0 {
-		msg.Ack = func(err error) {
-			if err == nil {
-				m.Ack()
-			} else {
-				m.Nack()
-			}
-		}
-	}
+	msg := sources.Message{Payload: m.Payload, Meta: r.meta(&m), Ack: m.Settle()}
 	if err := r.deliver(msg); err != nil {
 		r.cancel(err)
 	}
