@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/edgesluice/sluice/devicemodel"
+	"github.com/edgesluice/sluice/sqlfn/clock"
 	"github.com/edgesluice/sluice/sqlfn/format"
 	"github.com/edgesluice/sluice/sqlfn/row"
 	"github.com/edgesluice/sluice/sqlfn/value"
@@ -63,6 +64,7 @@ type Decoder struct {
 	rest    []value.Member
 	given   int // properties that are in the message
 	at      int64
+	timed   bool // the message is of a kind that has a time
 	eventID []byte
 }
 
@@ -113,7 +115,7 @@ func (d *Decoder) DecodeFrom(p []byte, meta row.Meta, into *row.Batch) error {
 	if !d.dev.wanted {
 		return nil
 	}
-	d.row, d.rest, d.given, d.at, d.eventID = make([]value.Value, len(d.cols)), nil, 0, 0, nil
+	d.row, d.rest, d.given, d.at, d.timed, d.eventID = make([]value.Value, len(d.cols)), nil, 0, 0, false, nil
 	if err := d.message(bytes.TrimSpace(p), from); err != nil {
 		return fmt.Errorf("device %q: %w", d.dev.id, err)
 	}
@@ -240,30 +242,21 @@ func (d *Decoder) merge() {
 	copy(d.row, d.dev.last)
 }
 
-// sane are the times that are believed: from 2000 on, and not later than
-// tomorrow.
-const (
-	year2000 = 946_684_800_000
-	year2100 = 4_102_444_800_000
-	day      = 86_400_000
-)
-
 // time is when the values were taken, 0 if the message does not say so, or
 // says something absurd.
 func (d *Decoder) time() int64 {
-	at := d.at
-	if at == 0 {
-		return 0
-	}
-	latest := int64(year2100)
+	var now int64
 	if d.cfg.Now != nil {
-		latest = d.cfg.Now() + day
+		now = d.cfg.Now()
 	}
-	if at < year2000 || at > latest {
-		d.cfg.Warn(d.dev.id, fmt.Sprintf("has the time %d, which is not believed: the time of arrival counts", at))
+	switch {
+	case d.at == 0 && d.timed:
+		d.cfg.Warn(d.dev.id, "does not say when its values were taken: the time of arrival counts")
+	case d.at != 0 && !clock.Plausible(d.at, now):
+		d.cfg.Warn(d.dev.id, fmt.Sprintf("has the time %d, which is not believed: the time of arrival counts", d.at))
 		return 0
 	}
-	return at
+	return d.at
 }
 
 // ms reads a time in seconds or milliseconds, told apart by their size.
@@ -313,6 +306,7 @@ func (d *Decoder) document(p []byte) error {
 	if d.at == 0 {
 		d.at = ms(at)
 	}
+	d.timed = twins > 0 || data > 0
 	return err
 }
 

@@ -181,12 +181,12 @@ func TestValuesAreWhatTheirTypeSaysOrNull(t *testing.T) {
 		r := newReader(t, Config{Schema: s})
 		name := strings.ToLower(tt.name)
 		for what, payload := range map[string]string{
-			"twin": `{"twin":{"` + tt.name + `":{"actual":{"value":` + tt.text + `}}}}`,
-			"data": `{"data":{"` + tt.name + `":{"value":` + tt.text + `}}}`,
+			"twin": `{"timestamp":1700000000000,"twin":{"` + tt.name + `":{"actual":{"value":` + tt.text + `}}}}`,
+			"data": `{"timestamp":1700000000000,"data":{"` + tt.name + `":{"value":` + tt.text + `}}}`,
 			"flat": `{"` + tt.name + `":` + tt.text + `}`,
 		} {
 			r.warned = nil
-			want := fmt.Sprintf(`{"%s":%s} at 0`, name, tt.want)
+			want := fmt.Sprintf(`{"%s":%s} at %d`, name, tt.want, map[bool]int64{true: 0, false: 1700000000000}[what == "flat"])
 			if got := r.rows(t, Origin{Topic: hw}, payload); got != want || len(r.warned) != tt.skipped {
 				t.Errorf("%s %s: got %s, want %s; %q", what, payload, got, want, r.warned)
 			}
@@ -227,6 +227,7 @@ func TestTheTimeOfAValue(t *testing.T) {
 		`{"timestamp":-5,"data":{"temperature":{"value":"1"}}}`:                                                                "0",
 		`{"timestamp":7,"data":{"temperature":{"value":"1"}}}`:                                                                 "0",
 		`{"timestamp":9000000000000000000,"data":{"temperature":{"value":"1"}}}`:                                               "0",
+		`{"data":{"temperature":{"value":"1"}}}`:                                                                               "0",
 		`{"timestamp":"soon","temperature":"1"}`:                                                                               "0",
 	} {
 		r := newReader(t, Config{Schema: s})

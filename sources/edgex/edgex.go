@@ -17,6 +17,7 @@ import (
 	"github.com/edgesluice/sluice/internal/conn"
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sources/edgex/wire"
+	"github.com/edgesluice/sluice/sqlfn/clock"
 	"github.com/edgesluice/sluice/sqlfn/format"
 	"github.com/edgesluice/sluice/sqlfn/param"
 )
@@ -34,6 +35,7 @@ type source struct {
 	bus         conn.BusParams
 	topic       string
 	messageType string
+	clock       clock.Clock // of the run
 	sources.Skips
 }
 
@@ -49,8 +51,16 @@ func (s *source) Params(p *param.Set) {
 // Decoder implements sources.Decoding.
 func (s *source) Decoder(cfg format.Config) (format.Decoder, error) {
 	return wire.New(wire.Config{
-		Schema: cfg.Schema, Strict: cfg.Strict, IntWhole: cfg.IntWhole, NoMeta: cfg.NoMeta, Warn: func(w wire.Warning) { s.Skip(w.String()) },
+		Schema: cfg.Schema, Strict: cfg.Strict, IntWhole: cfg.IntWhole, NoMeta: cfg.NoMeta, Now: s.now, Warn: func(w wire.Warning) { s.Skip(w.String()) },
 	}), nil
+}
+
+// now is the time of the run, 0 before it.
+func (s *source) now() int64 {
+	if s.clock == nil {
+		return 0
+	}
+	return clock.MS(s.clock.Now())
 }
 
 // Run implements sources.Source. It ends only with ctx: the bus client
@@ -61,6 +71,7 @@ func (s *source) Run(ctx context.Context, env sources.Env, deliver func(sources.
 		return err
 	}
 	defer release()
+	s.clock = env.Clock
 	s.Report(env.Log, env.Clock)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -293,7 +293,7 @@ func TestReadingsLeftOutAreCountedAndSampled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	msg := []byte(`{"deviceName":"d","readings":[{"resourceName":"bad","valueType":"Int8","value":"x"},{"resourceName":"ok","valueType":"Int8","value":"1"}]}`)
+	msg := []byte(`{"deviceName":"d","origin":1700000000000000000,"readings":[{"resourceName":"bad","valueType":"Int8","value":"x"},{"resourceName":"ok","valueType":"Int8","value":"1"}]}`)
 	for range 100 {
 		var b row.Batch
 		if err := dec.Decode(msg, &b); err != nil || len(b.Rows) != 1 {

@@ -30,6 +30,24 @@ func (wall) After(d time.Duration) (<-chan time.Time, func()) {
 // MS returns a time as ms since 1970, the unit of Row.TS.
 func MS(t time.Time) int64 { return t.UnixMilli() }
 
+// The bounds of Plausible, ms since 1970.
+const (
+	year2000 = 946_684_800_000
+	year2100 = 4_102_444_800_000
+	day      = 86_400_000
+)
+
+// Plausible tells whether a time that a device has sent, ms since 1970, can be
+// believed: it is after 1999 and not later than tomorrow. now is 0 if it is not
+// known. One false time from the future would end all windows before it.
+func Plausible(at, now int64) bool {
+	latest := int64(year2100)
+	if now != 0 {
+		latest = now + day
+	}
+	return at >= year2000 && at <= latest
+}
+
 // Virtual is a clock that moves only when told. Safe for concurrent use.
 type Virtual struct {
 	mu     sync.Mutex

@@ -17,7 +17,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 
+	"github.com/edgesluice/sluice/sqlfn/clock"
 	"github.com/edgesluice/sluice/sqlfn/row"
 	"github.com/edgesluice/sluice/sqlfn/value"
 )
@@ -30,14 +32,16 @@ var (
 
 // Config says what to decode.
 type Config struct {
-	Schema   *row.Schema // wanted columns with their declared types; Open: other readings go to Row.Rest
-	Strict   bool        // an event without every column, or with one that cannot be cast, is refused
-	IntWhole bool        // whole numbers inside object readings become BIGINT
-	NoMeta   bool        // rows carry no Meta; nothing of the message is kept alive by a row
+	Schema   *row.Schema  // wanted columns with their declared types; Open: other readings go to Row.Rest
+	Strict   bool         // an event without every column, or with one that cannot be cast, is refused
+	IntWhole bool         // whole numbers inside object readings become BIGINT
+	NoMeta   bool         // rows carry no Meta; nothing of the message is kept alive by a row
+	Now      func() int64 // ms, to tell origins that cannot be; nil: unknown
 	Warn     func(Warning)
 }
 
-// Warning tells of a reading that was left out although its event was decoded.
+// Warning tells of a reading that was left out although its event was decoded,
+// or without a Resource of an event whose origin cannot be.
 type Warning struct {
 	Device, Resource, ValueType string
 	Value                       string // its beginning
@@ -45,6 +49,9 @@ type Warning struct {
 }
 
 func (w Warning) String() string {
+	if w.Resource == "" {
+		return fmt.Sprintf("edgex event of device %q has the origin %s, which is not believed: the time of arrival counts", w.Device, w.Value)
+	}
 	if w.Column == "" {
 		return fmt.Sprintf("edgex reading %q of device %q skipped: %q is not a valid %s", w.Resource, w.Device, w.Value, w.ValueType)
 	}
@@ -419,7 +426,7 @@ func (d *Decoder) complete() error {
 }
 
 func (d *Decoder) finish(into *row.Batch) {
-	d.row.TS = millis(d.ev.origin)
+	d.row.TS = d.time()
 	if d.cfg.Schema.Open {
 		d.width = len(d.members)
 		d.row.Rest = value.OfObject(d.members)
@@ -435,6 +442,20 @@ func (d *Decoder) finish(into *row.Batch) {
 	into.Schema = d.cfg.Schema
 	into.Rows = append(into.Rows, d.row)
 	d.row = row.Row{}
+}
+
+// time is the origin in ms; 0 if that cannot be.
+func (d *Decoder) time() int64 {
+	var now int64
+	if d.cfg.Now != nil {
+		now = d.cfg.Now()
+	}
+	at := millis(d.ev.origin)
+	if clock.Plausible(at, now) {
+		return at
+	}
+	d.cfg.Warn(Warning{Device: string(d.ev.device), Value: strconv.FormatInt(d.ev.origin, 10)})
+	return 0
 }
 
 // millis converts an origin, ns since 1970; what is too small for that are the

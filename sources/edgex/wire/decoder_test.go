@@ -411,6 +411,20 @@ func TestOriginsOfEdgeX1AreMilliseconds(t *testing.T) {
 	}
 }
 
+func TestOriginsThatCannotBeAreNotBelieved(t *testing.T) {
+	for origin, want := range map[string]int64{
+		"1700000000123456789": 1700000000123, "1700000000123": 1700000000123, "1700086400000": 1700086400000,
+		"0": 0, "-5": 0, "1": 0, "1700100000000000000": 0, "9223372036854775807": 0,
+	} {
+		var warned []string
+		cfg := Config{Now: func() int64 { return 1700000001000 }, Warn: func(w Warning) { warned = append(warned, w.String()) }}
+		r := decodeOne(t, cfg, []byte(`{"deviceName":"d","origin":`+origin+`,"readings":[{"resourceName":"T","valueType":"Int8","value":"1"}]}`))
+		if r.TS != want || (want == 0) != (len(warned) == 1 && strings.Contains(warned[0], "origin "+origin)) {
+			t.Errorf("%s: %d, warned %q", origin, r.TS, warned)
+		}
+	}
+}
+
 func TestEscapesInTextsAreResolved(t *testing.T) {
 	for in, want := range map[string]string{
 		`a\nb\t\"\\\/\b\f\r`: "a\nb\t\"\\/\b\f\r", `\u4e2d\ud83d\ude00`: "中😀", `\ud83dx`: "\uFFFDx", `\uZZZZ`: "\uFFFDZZZZ", `tail\\`: `tail\`,

@@ -343,7 +343,7 @@ func TestEveryEncodingOfAReadingDecodesToTheValueThatWentIn(t *testing.T) {
 
 func checkEncoding(t *testing.T, file string, rec encodingRecord) {
 	t.Helper()
-	msg := `{"deviceName":"D","profileName":"P","sourceName":"S","origin":1,"readings":[` + string(rec.Reading) + `]}`
+	msg := `{"deviceName":"D","profileName":"P","sourceName":"S","origin":1700000000000000000,"readings":[` + string(rec.Reading) + `]}`
 	var b row.Batch
 	if err := New(Config{Warn: func(w Warning) { t.Error(w) }}).Decode([]byte(msg), &b); err != nil {
 		t.Fatalf("%s: %v", rec.Reading, err)
