@@ -48,11 +48,14 @@ func write(t *testing.T, name, text string) string {
 func load(t *testing.T, s Sources) *Config {
 	t.Helper()
 	if s.Types == nil {
-		s.Types = []string{"mqtt", "edgex", "simulator"}
+		s.Types = []string{"mqtt", "edgex", "kubeedge", "simulator"}
 	}
 	s.Props = func(kind string) []string {
 		if kind == "mqtt" {
 			return []string{"server", "qos", "clientId", "connectionSelector"}
+		}
+		if kind == "kubeedge" {
+			return []string{"server", "username", "password", "clientid", "qos", "merge"}
 		}
 		return nil
 	}
@@ -157,6 +160,9 @@ func TestSourceDefaultsComeFromFileBusAndEnvironment(t *testing.T) {
 			map[string]any{"type": "redis", "protocol": "tcp", "server": "other", "port": 6379, "optional": map[string]any{"ClientId": "y-streams"}}},
 		{"Kuiper's names for the bus", "edgex", []string{"EDGEX__DEFAULT__TYPE=redis", "EDGEX__DEFAULT__SERVER=r", "EDGEX__DEFAULT__PORT=6379", "EDGEX__DEFAULT__OPTIONAL__CLIENTID=z", "MESSAGEBUS_AUTHMODE=none"},
 			map[string]any{"type": "redis", "protocol": "tcp", "server": "r", "port": 6379, "optional": map[string]any{"ClientId": "z"}}},
+		{"kubeedge devices speak on the broker of mqtt", "kubeedge", []string{"MQTT_SOURCE__DEFAULT__CLIENTID=x", "MQTT_SOURCE__DEFAULT__EOFMESSAGE=end", "KUBEEDGE__DEFAULT__MERGE=true"},
+			map[string]any{"server": "tcp://file:1883", "username": "u", "password": "p", "merge": true}},
+		{"unless they have their own", "kubeedge", []string{"KUBEEDGE__DEFAULT__SERVER=tcp://edge:1883"}, map[string]any{"server": "tcp://edge:1883"}},
 		{"another kind", "simulator", []string{"SIMULATOR__DEFAULT__INTERVAL=100"}, map[string]any{"interval": 100}},
 		{"a kind that does not exist", "nosuch", []string{"NOSUCH__DEFAULT__INTERVAL=100"}, map[string]any{}},
 	} {

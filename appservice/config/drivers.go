@@ -53,6 +53,28 @@ func (d drivers) nested(sources, connections map[string]any) error {
 	return nil
 }
 
+// notShared are properties of mqtt that another source on its broker needs for
+// itself.
+var notShared = []string{"clientid", "qos", "cleanSession"}
+
+// sameBroker lets a kind of source read the broker of mqtt sources unless it is
+// told another: kubeedge devices speak on the broker of the node.
+func (d drivers) sameBroker(kind string) {
+	from, own := d.keys["mqtt"]["default"], d.keys[kind]["default"]
+	if _, told := find(own, "server"); told {
+		return
+	}
+	shared := map[string]any{}
+	for _, name := range d.declared(kind) {
+		if v, ok := find(from, name); ok && !slices.Contains(notShared, name) {
+			shared[name] = v
+		}
+	}
+	if len(shared) > 0 {
+		d.add(kind, "default", merge(shared, own))
+	}
+}
+
 // modern turns the list `servers` of older releases into `server`.
 func modern(props map[string]any) map[string]any {
 	list, ok := props["servers"]

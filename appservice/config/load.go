@@ -234,6 +234,7 @@ func (c *Config) finish(s Sources) error {
 	if err := c.drivers.nested(c.sources, c.connections); err != nil {
 		return err
 	}
+	c.drivers.sameBroker("kubeedge")
 	c.busDefaults(s.Secrets)
 	return nil
 }

@@ -30,7 +30,7 @@ func TestDeviceModelsBecomeStreams(t *testing.T) {
 	}
 	put("v1beta1/beta1-model.yaml")
 	put("deviceprofile/modbus-go-configmap_negtest.json")
-	p := start(t, options{profile: "kubeedge", env: []string{"SLUICE_PROFILES_MODELS=" + dir, "MQTT_SOURCE__DEFAULT__SERVER=" + server, "KUBEEDGE__DEFAULT__SERVER=" + server, "SLUICE_RESTIP=127.0.0.1"}})
+	p := start(t, options{profile: "kubeedge", env: []string{"SLUICE_PROFILES_MODELS=" + dir, "MQTT_SOURCE__DEFAULT__SERVER=" + server, "SLUICE_RESTIP=127.0.0.1"}})
 	p.ready()
 	if _, about := p.get("/"); !strings.Contains(about, "negtest.json") {
 		t.Errorf("report %s", about)

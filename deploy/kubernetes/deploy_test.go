@@ -172,7 +172,7 @@ func TestTheChartRendersWhatItsValuesSay(t *testing.T) {
 		{"", func(o objects, c *core.Container) bool {
 			spec, _, _ := o.pod(t)
 			return o["DaemonSet"] != nil && o["Service"] == nil && spec.HostNetwork && c.Ports[0].HostPort == 9081 && c.Image == "edgesluice/app-sluice:latest" &&
-				spec.Volumes[1].HostPath.Path == "/var/lib/sluice" && strings.Contains(o["ConfigMap"].(*core.ConfigMap).Data["configuration.yaml"], "kubeedge:")
+				spec.Volumes[1].HostPath.Path == "/var/lib/sluice" && strings.Contains(o["ConfigMap"].(*core.ConfigMap).Data["configuration.yaml"], "tcp://127.0.0.1:1883")
 		}},
 		{"{kind: Deployment, replicaCount: 2, hostNetwork: false, hostPort: 0, port: 59720, profile: edgex, args: [-r], image: {tag: v1}}", func(o objects, c *core.Container) bool {
 			spec, _, _ := o.pod(t)
