@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/edgesluice/sluice/appservice/autostream"
 	"github.com/edgesluice/sluice/appservice/catalog"
@@ -21,6 +22,7 @@ import (
 	"github.com/edgesluice/sluice/devicemodel/kubeedge"
 	"github.com/edgesluice/sluice/internal/dataserver"
 	"github.com/edgesluice/sluice/internal/kv"
+	"github.com/edgesluice/sluice/sinks"
 	"github.com/edgesluice/sluice/sources"
 	"github.com/edgesluice/sluice/sqlfn/ast"
 	"github.com/edgesluice/sluice/sqlfn/clock"
@@ -104,6 +106,10 @@ func sections(cfg func() *config.Config) func(catalog.Kind, string) map[string]m
 			return cfg().ConfKeys(typ)
 		case catalog.Conns:
 			return cfg().Connections(typ)
+		case catalog.Sinks:
+			if typ == "kubeedge" { // it writes where the source of this name reads
+				return map[string]map[string]any{"default": known(cfg().SourceDefaults(typ), sinkProps(typ))}
+			}
 		}
 		return nil
 	}
@@ -198,11 +204,34 @@ func sourceProps(kind string) []string {
 	if err != nil {
 		return nil
 	}
-	set := param.New(kind)
-	d.Params(set)
-	var names []string
+	return declaredBy(d.Params)
+}
+
+// sinkProps returns those of a kind of sink.
+func sinkProps(kind string) []string {
+	d, err := sinks.Lookup(kind)
+	if err != nil {
+		return nil
+	}
+	return declaredBy(d.New().Params)
+}
+
+func declaredBy(params func(*param.Set)) (names []string) {
+	set := param.New("")
+	params(set)
 	for _, s := range set.Specs() {
 		names = append(names, s.Name)
 	}
 	return names
+}
+
+// known returns the properties that are among names.
+func known(props map[string]any, names []string) map[string]any {
+	out := map[string]any{}
+	for name, v := range props {
+		if slices.Contains(names, name) {
+			out[name] = v
+		}
+	}
+	return out
 }

@@ -40,7 +40,7 @@ func TestDeviceModelsBecomeStreams(t *testing.T) {
 	}
 	p.create("/rules", `{"id":"warm","sql":"SELECT deviceId, temp, timestamp FROM beta1_model WHERE temp > 20",
 		"actions":[{"mqtt":{"server":"`+server+`","topic":"out/warm","sendSingle":true}},
-		{"kubeedge":{"server":"`+server+`","device":"{{.deviceId}}","fields":["temp","deviceId"]}}]}`)
+		{"kubeedge":{"device":"{{.deviceId}}","fields":["temp","deviceId"]}}]}`)
 	put("v1beta1/beta1-device.yaml") // only now is it known whose values these are
 	const update = `{"event_id":"","timestamp":1697426002500,"twin":{"temp":{"expected":{"value":"30","metadata":{}},"actual":{"value":"25","metadata":{}},"metadata":{"type":"int"}}}}`
 	p.until("a row", func() bool {
@@ -52,6 +52,7 @@ func TestDeviceModelsBecomeStreams(t *testing.T) {
 			return false
 		}
 	})
+	p.until("the result is written back", func() bool { return strings.Contains(p.status("warm"), `"sink_kubeedge_1_0_connection_status": 1`) })
 	if err := os.Remove(filepath.Join(dir, "beta1-model.yaml")); err != nil {
 		t.Fatal(err)
 	}
