@@ -11,15 +11,22 @@ type profilesReport struct {
 	CoreMetadata *autostream.LinkState `json:"coreMetadata,omitempty"`
 }
 
-// report is what GET / shows of the service beside Kuiper's members.
+// report is what GET / shows of the service beside Kuiper's members: nothing of
+// what is neither configured nor there.
 func (s *service) report() map[string]any {
+	cfg, all := s.cfg.Load(), map[string]any{}
 	p := profilesReport{Report: s.engine.streams.Report(autostream.EdgeX)}
 	if s.listed() {
 		state := s.link.Load().State()
 		p.CoreMetadata = &state
 	}
-	all := map[string]any{"deviceProfiles": p, "deviceModels": s.engine.streams.Report(autostream.KubeEdge)}
-	if cfg := s.cfg.Load(); cfg.ConfigMap != "" || len(cfg.Content) > 0 {
+	if s.listed() || cfg.Profiles.Folder != "" || !p.Empty() {
+		all["deviceProfiles"] = p
+	}
+	if m := s.engine.streams.Report(autostream.KubeEdge); cfg.Profiles.Models != "" || !m.Empty() {
+		all["deviceModels"] = m
+	}
+	if cfg.ConfigMap != "" || len(cfg.Content) > 0 {
 		r := s.engine.declared.Report()
 		r.Problems = append(r.Problems, cfg.Mounted().Problems...)
 		all["configMap"] = r

@@ -307,6 +307,9 @@ type Report struct {
 	Problems []string `json:"problems"`
 }
 
+// Empty is true if there is nothing to report.
+func (r *Report) Empty() bool { return r.Streams == 0 && len(r.Problems) == 0 }
+
 // Report counts the streams of a kind.
 func (s *Streams) Report(kind string) Report {
 	s.mu.Lock()
