@@ -171,6 +171,7 @@ func (s *service) start(ctx context.Context) error {
 	}
 	g := &guard{secure: s.cmd.secure}
 	if s.engine, err = newEngine(s.surroundings(g)); err == nil {
+		s.engine.declared.Describe(s.declaredFiles())
 		err = s.engine.start()
 	}
 	if err != nil {

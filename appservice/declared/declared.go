@@ -101,8 +101,33 @@ func (s *Set) Apply(files []File) (settled bool) {
 	before := s.problems
 	s.problems, s.pending, s.read = nil, false, map[string]*content{}
 	files = s.knownFiles(files)
-	var all content
-	keep := map[string]bool{} // files of which nothing is removed
+	all, keep := s.gather(files)
+	s.applyModels(all)
+	wanted := s.applyEntries(all.entries)
+	s.removeOthers(wanted, keep)
+	for _, f := range files {
+		s.runCommands(f, s.read[f.Name])
+	}
+	s.forgetFiles()
+	s.last.Store(&Report{len(files), len(all.entries), append([]string{}, s.problems...)})
+	s.log(before)
+	return !s.pending
+}
+
+// Describe makes the streams of the profiles and models in files and notes their
+// devices, before the rules start that read them. Apply does the rest.
+func (s *Set) Describe(files []File) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.read = map[string]*content{}
+	all, _ := s.gather(s.knownFiles(files))
+	s.applyModels(all)
+	s.problems = nil // Apply finds them again
+}
+
+// gather reads what all files say. keep are those of which nothing is removed.
+func (s *Set) gather(files []File) (all *content, keep map[string]bool) {
+	all, keep = &content{}, map[string]bool{}
 	for _, f := range files {
 		c := s.content(f)
 		for _, err := range c.problems {
@@ -114,16 +139,7 @@ func (s *Set) Apply(files []File) (settled bool) {
 		all.models.Models = append(all.models.Models, c.models.Models...)
 		all.models.Devices = append(all.models.Devices, c.models.Devices...)
 	}
-	s.applyModels(&all)
-	wanted := s.applyEntries(all.entries)
-	s.removeOthers(wanted, keep)
-	for _, f := range files {
-		s.runCommands(f, s.read[f.Name])
-	}
-	s.forgetFiles()
-	s.last.Store(&Report{len(files), len(all.entries), append([]string{}, s.problems...)})
-	s.log(before)
-	return !s.pending
+	return all, keep
 }
 
 // forgetFiles drops what is kept of files that are gone.

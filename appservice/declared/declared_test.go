@@ -249,6 +249,19 @@ func TestARuleWaitsForItsStream(t *testing.T) {
 	g.want(t, "rule r, stream P")
 }
 
+func TestModelsAreThereBeforeTheRulesThatReadThem(t *testing.T) {
+	g := newGateway(t)
+	files := []File{file("m.yaml", "name: P\ndeviceResources: [{name: x, properties: {valueType: Int8, readWrite: R}}]\n---\nrules: {r: {sql: SELECT x FROM P, actions: [{nop: {}}]}}")}
+	g.Describe(files)
+	g.want(t, "stream P")
+	g.problems(t)
+	g.Apply(files)
+	g.want(t, "rule r, stream P")
+	g = restart(t, g.db)
+	g.Describe([]File{{Name: "m.yaml", Err: fmt.Errorf("permission denied")}})
+	g.want(t, "rule r, stream P")
+}
+
 func TestTheFormsOfFiles(t *testing.T) {
 	const sql, ruleJSON = `CREATE STREAM s (a BIGINT) WITH (TYPE=\"memory\", DATASOURCE=\"t\")`, `{"id":"r","sql":"SELECT a FROM s","actions":[{"nop":{}}]}`
 	for what, text := range map[string]string{
