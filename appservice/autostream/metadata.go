@@ -215,7 +215,7 @@ func (l *Link) event(m conn.BusMessage) (missed bool) {
 	if err != nil {
 		l.Log.Warn("system event of core-metadata", "topic", m.Topic, "error", err)
 	}
-	l.note(func(s *LinkState) { s.Events++ })
+	defer l.note(func(s *LinkState) { s.Events++ })
 	switch {
 	case e.Type == "device" && e.Action == "add":
 		return !l.Streams.Knows(EdgeX, e.UsedProfile)
