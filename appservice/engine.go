@@ -127,7 +127,7 @@ func (e *engine) start() error {
 // catchAll makes or drops the stream with the events of all devices.
 func (e *engine) catchAll() {
 	cfg := e.cfg()
-	err := e.streams.CatchAll(cfg.Profiles.CatchAll, ast.Options{Type: "edgex", Format: "JSON", Datasource: cfg.Bus.Prefix + "/events/device/#"})
+	err := e.streams.CatchAll(cfg.Profiles.CatchAll, ast.Options{Type: "edgex", Format: "JSON", Datasource: cfg.Bus.Prefix + "/events/device/#", Shared: "true"})
 	if err != nil {
 		e.log.Error("there is no stream of all devices", "err", err)
 	}

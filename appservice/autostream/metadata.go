@@ -61,9 +61,9 @@ const (
 	maxRetry = 30 * time.Second
 )
 
-// Options are those of a profile's stream.
+// Options are those of a profile's stream. It is read once for all rules on it.
 func Options(prefix, profile string) ast.Options {
-	return ast.Options{Type: "edgex", Format: "JSON", Datasource: edgex.Topic(prefix, profile)}
+	return ast.Options{Type: "edgex", Format: "JSON", Datasource: edgex.Topic(prefix, profile), Shared: "true"}
 }
 
 // ProfileModel is the model of a device profile.

@@ -40,9 +40,9 @@ func ModelName(namespace, name string) string {
 }
 
 // Options are those of the stream of a model: the kubeedge source finds the
-// devices by the model's name.
+// devices by the model's name. It is read once for all rules on it.
 func Options(model string) ast.Options {
-	return ast.Options{Type: "kubeedge", Format: "JSON", Datasource: model}
+	return ast.Options{Type: "kubeedge", Format: "JSON", Datasource: model, Shared: "true"}
 }
 
 // resource is any object of Kubernetes.
