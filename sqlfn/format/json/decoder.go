@@ -3,6 +3,7 @@ package json
 import (
 	"bytes"
 	"errors"
+	"math"
 	"time"
 	"unsafe"
 
@@ -30,7 +31,7 @@ type Decoder struct {
 
 // refused is what column reads return, in place of an index, when the text is
 // JSON but not of the column's type. No text is long enough to have this mark.
-const refused = -1 << 62
+const refused = math.MinInt
 
 const (
 	firstChunk = 4   // rows of the first slab: an idle stream needs no more
