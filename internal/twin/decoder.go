@@ -57,6 +57,7 @@ type Decoder struct {
 	texts   format.TextReader
 	changed <-chan struct{}
 	known   map[string]*device // by topic
+	updates map[updated]bool   // what came as twin/update
 
 	// of the message at hand
 	dev     *device
@@ -67,6 +68,13 @@ type Decoder struct {
 	timed   bool // the message is of a kind that has a time
 	eventID []byte
 }
+
+// updated is a property that a device's mapper reports by twin/update. What
+// edgecore says of it afterwards would be the same values again; of properties
+// reported by DMI only edgecore speaks.
+type updated struct{ id, property string }
+
+const twinUpdateVerb = "twin/update"
 
 // device is what is known of the sender of a topic.
 type device struct {
@@ -147,7 +155,7 @@ func (d *Decoder) sender(from *Origin) *device {
 	default:
 	}
 	if d.known == nil || len(d.known) >= maxKnown {
-		d.changed, d.known = d.cfg.Directory.Changed(), map[string]*device{}
+		d.changed, d.known, d.updates = d.cfg.Directory.Changed(), map[string]*device{}, map[updated]bool{}
 	}
 	if dev := d.known[from.Topic]; dev != nil {
 		return dev
@@ -327,6 +335,9 @@ func (d *Decoder) twins(p []byte, i int) error {
 // twin reads one property: {"expected":{..},"actual":{..},"metadata":{"type":..}},
 // or in a document {"last":{..},"current":{..}}.
 func (d *Decoder) twin(p []byte, i int, name []byte) error {
+	if d.repeated(name) {
+		return nil
+	}
 	if p[i] != '{' { // null: the property was deleted
 		d.set(name, "", value.ExplicitNull)
 		return nil
@@ -355,11 +366,27 @@ func (d *Decoder) twin(p []byte, i int, name []byte) error {
 	}
 	if actual > 0 {
 		d.reading(p, actual, name, "", typ)
+		d.reported(name)
 	}
 	if expected > 0 && d.wantsExpected(name) {
 		d.reading(p, expected, name, Expected, typ)
 	}
 	return nil
+}
+
+// repeated tells whether edgecore repeats what the mapper has said itself.
+func (d *Decoder) repeated(name []byte) bool {
+	return d.dev.verb != twinUpdateVerb && len(d.updates) > 0 && d.updates[updated{d.dev.id, string(name)}]
+}
+
+// reported notes a property that came as twin/update.
+func (d *Decoder) reported(name []byte) {
+	if d.dev.verb != twinUpdateVerb || d.updates[updated{d.dev.id, string(name)}] {
+		return
+	}
+	if len(d.updates) < maxKnown {
+		d.updates[updated{d.dev.id, string(name)}] = true
+	}
 }
 
 // wantsExpected tells whether there is a column for the desired value.

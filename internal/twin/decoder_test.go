@@ -283,6 +283,29 @@ func TestRowsAreCompletedWithTheLastValues(t *testing.T) {
 	}
 }
 
+// A mapper of KubeEdge 1.5 sends updates, which edgecore answers with documents.
+// One that reports by DMI is heard by the documents alone.
+func TestDocumentsCountWhereThereAreNoUpdates(t *testing.T) {
+	r := newReader(t, Config{Schema: columns(false, value.Field{Name: "temperature", Type: intType}, value.Field{Name: "new", Type: intType})})
+	document := func(property, val string) string {
+		return `{"timestamp":1697426002500,"twin":{"` + property + `":{"last":null,"current":{"actual":{"value":"` + val + `"}}}}}`
+	}
+	for _, step := range [][3]string{
+		{hw + "/document", document("temperature", "1"), `{"temperature":1} at 1697426002500`},
+		{hw, `{"timestamp":1697426002500,"twin":{"temperature":{"expected":{"value":"7"}}}}`, ""}, // a desired value is no report
+		{hw + "/document", document("temperature", "2"), `{"temperature":2} at 1697426002500`},
+		{hw, `{"timestamp":1697426002500,"twin":{"temperature":{"actual":{"value":"3"}}}}`, `{"temperature":3} at 1697426002500`},
+		{hw + "/document", document("temperature", "3"), ""},
+		{hw + "/result", `{"timestamp":1697426002500,"twin":{"temperature":{"actual":{"value":"3"}}}}`, ""},
+		{hw + "/document", document("new", "4"), `{"new":4} at 1697426002500`},
+		{strings.Replace(hw, "dev1", "dev2", 1) + "/document", document("temperature", "5"), `{"temperature":5} at 1697426002500`},
+	} {
+		if got := r.rows(t, Origin{Topic: step[0]}, step[1]); got != step[2] {
+			t.Errorf("%s %s: got %s, want %s", step[0], step[1], got, step[2])
+		}
+	}
+}
+
 func TestGarbageIsAnErrorOrNoRow(t *testing.T) {
 	r := newReader(t, Config{Schema: columns(true)})
 	for payload, want := range map[string]string{

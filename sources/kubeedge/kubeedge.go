@@ -31,8 +31,9 @@ func init() {
 	})
 }
 
-// kinds are the messages that can be read; twin results and documents repeat
-// what an update said, so that both would give a row twice.
+// kinds are the messages that can be read. Twin results and documents repeat what
+// an update said: they count for properties of which no update was heard, as with
+// mappers that report by DMI.
 var kinds = []string{"update", "result", "document", "delta", "get", "state", "data", "mqtt", "http"}
 
 // topics are the filters of kinds, with a device id of one level (KubeEdge to
@@ -66,7 +67,7 @@ func (s *source) Params(p *param.Set) {
 	s.broker.Params(p, conn.DefaultMQTTServer)
 	s.broker.SourceParams(p)
 	p.Int(&s.qos, "qos", 1, param.T("quality of service to subscribe with", "订阅的服务质量"), param.OneOf(0, 1, 2))
-	p.Strings(&s.read, "read", []string{"update", "data", "mqtt", "http"}, param.T("messages to read: update, result, document, delta, get, state (of twins), data, mqtt and http (what mappers push)",
+	p.Strings(&s.read, "read", []string{"update", "document", "data", "mqtt", "http"}, param.T("messages to read: update, result, document, delta, get, state (of twins), data, mqtt and http (what mappers push)",
 		"读取的消息：update、result、document、delta、get、state（孪生），data，mqtt 和 http（mapper 推送）"))
 	p.Bool(&s.merge, "merge", false, param.T("each row has the last values of the device's other properties too", "每行包含设备其他属性的最新值"))
 	p.Bool(&s.booleans, "booleans", false, param.T("on, off, yes, no, 1 and 0 are BOOLEAN values too", "on、off、yes、no、1、0 也作为布尔值"))
