@@ -79,9 +79,7 @@ func TestAConfigMapIsAppliedAndFollowed(t *testing.T) {
 	}
 	p.until("everything is there", streams(`["demo","old"]`))
 	p.until("the rule runs", func() bool { return strings.Contains(p.status("r1"), `"status": "running"`) })
-	if !strings.Contains(p.log.String(), "method=GET url=/ping status=200") {
-		t.Error("the command was not run")
-	}
+	p.until("the command is run", func() bool { return strings.Contains(p.log.String(), "method=GET url=/ping status=200") })
 
 	files["streams.yaml"] = mountedStream + "rules: [{id: r2, sql: SELECT * FROM demo, actions: [{nop: {}}]}]\n"
 	delete(files, "commands.json")
